@@ -1,0 +1,17 @@
+#![doc = include_str!("lib.md")]
+#![forbid(unsafe_code)]
+#![deny(missing_docs, missing_debug_implementations)]
+
+#[cfg(target_endian = "big")]
+compile_error!("voicelane hands s16le buffers over as native i16: big-endian machines are not supported");
+
+pub mod audio;
+pub mod capture;
+pub mod error;
+pub mod playback;
+pub mod wire;
+
+#[cfg(feature = "python")]
+mod py;
+
+pub use error::{Error, Result};
