@@ -1,1 +1,4 @@
-//! wire
+//! What goes over the wire: base64 and the event texts that carry audio.
+
+pub mod append;
+pub mod base64;
