@@ -5,15 +5,15 @@ use crate::{Error, Result};
 /// The largest number of interleaved channels.
 pub const MAX_CHANNELS: usize = 8;
 
-/// Checks a channel count.
+/// Checks the channel count that is given as `name`.
 ///
 /// # Errors
-/// `num_channels` outside 1 to 8.
-pub fn check_channels(num_channels: usize) -> Result<()> {
+/// A count outside 1 to 8.
+pub fn check_channels(name: &'static str, num_channels: usize) -> Result<()> {
     if (1..=MAX_CHANNELS).contains(&num_channels) {
         return Ok(());
     }
-    Err(Error::argument("num_channels", format!("1 to {MAX_CHANNELS}"), num_channels))
+    Err(Error::argument(name, format!("1 to {MAX_CHANNELS}"), num_channels))
 }
 
 /// The number of frames in interleaved samples.
@@ -55,6 +55,12 @@ fn mean_of<const CHANNELS: usize>(pcm: &[i16], mono: &mut [f32]) {
         let sum: i32 = frame.iter().map(|&sample| i32::from(sample)).sum();
         *mean = sum as f32 / CHANNELS as f32;
     }
+}
+
+/// The mean of the channels of one frame, rounded as `quantise` rounds.
+pub fn mean(frame: &[i16]) -> i16 {
+    let sum: i32 = frame.iter().map(|&sample| i32::from(sample)).sum();
+    round_ties_even(sum as f32 / frame.len() as f32) as i16
 }
 
 /// Appends `samples` as 16-bit PCM, rounded to nearest (ties to even) and saturated.

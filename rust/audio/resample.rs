@@ -51,7 +51,7 @@ impl Resampler {
         num_channels: usize,
         quality: Quality,
     ) -> Result<Self> {
-        pcm::check_channels(num_channels)?;
+        pcm::check_channels("num_channels", num_channels)?;
         Ok(Self { num_channels, mono: MonoResampler::new(source_rate_hz, target_rate_hz, quality)? })
     }
 
@@ -219,7 +219,11 @@ impl MonoResampler {
     }
 }
 
-fn check_rate(name: &'static str, rate_hz: u32) -> Result<()> {
+/// Checks the rate that is given as `name`.
+///
+/// # Errors
+/// A rate outside [`RATES_HZ`].
+pub fn check_rate(name: &'static str, rate_hz: u32) -> Result<()> {
     if RATES_HZ.contains(&rate_hz) {
         return Ok(());
     }

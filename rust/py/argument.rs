@@ -50,8 +50,8 @@ impl Number {
     }
 
     /// The number as a count of channels.
-    pub fn num_channels(self) -> PyResult<usize> {
-        Ok(self.named("num_channels", &format!("1 to {MAX_CHANNELS}"))? as usize)
+    pub fn num_channels(self, name: &str) -> PyResult<usize> {
+        Ok(self.named(name, &format!("1 to {MAX_CHANNELS}"))? as usize)
     }
 }
 

@@ -59,10 +59,8 @@ pub fn read_pcm<'a>(
 }
 
 /// A writable buffer for whole frames, such as `read_into` fills.
-#[allow(dead_code, reason = "the playback side is its only user")]
 pub struct PcmTarget(SampleBuffer);
 
-#[allow(dead_code, reason = "the playback side is its only user")]
 impl PcmTarget {
     /// Checks that `target` can take whole frames of `num_channels`.
     pub fn of(target: &Bound<'_, PyAny>, num_channels: usize) -> PyResult<Self> {
@@ -127,7 +125,6 @@ impl SampleBuffer {
         Ok(Self { memory, num_samples })
     }
 
-    #[allow(dead_code, reason = "the playback side is its only user")]
     fn is_readonly(&self) -> bool {
         match &self.memory {
             Memory::Samples(memory) => memory.readonly(),

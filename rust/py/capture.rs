@@ -90,7 +90,7 @@ impl CaptureEncoder {
     ) -> PyResult<Self> {
         let core = Core::new(CaptureFormat {
             source_rate_hz: source_rate_hz.rate_hz("source_rate_hz")?,
-            num_channels: num_channels.num_channels()?,
+            num_channels: num_channels.num_channels("num_channels")?,
             target_rate_hz: target_rate_hz.map(|rate| rate.rate_hz("target_rate_hz")).transpose()?,
             encoding: encoding.encoding()?,
             quality: quality.quality()?,

@@ -72,7 +72,7 @@ impl Resampler {
         let core = Core::new(
             source_rate_hz.rate_hz("source_rate_hz")?,
             target_rate_hz.rate_hz("target_rate_hz")?,
-            num_channels.num_channels()?,
+            num_channels.num_channels("num_channels")?,
             quality.quality()?,
         )?;
         let delay_ms = core.delay_ms();

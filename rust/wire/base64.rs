@@ -1,6 +1,6 @@
 //! Base64 of the standard alphabet, with padding.
 
-use base64_simd::STANDARD;
+use base64_simd::{Out, STANDARD};
 
 use crate::{Error, Result};
 
@@ -14,12 +14,28 @@ pub fn encode_into(bytes: &[u8], text: &mut String) {
     STANDARD.encode_append(bytes, text);
 }
 
-/// Appends the bytes that `text` stands for.
+/// How many bytes `text` stands for, if it is base64.
 ///
 /// # Errors
-/// Text that is not standard base64 with padding; then `bytes` is as it was.
-pub fn decode_into(text: &[u8], bytes: &mut Vec<u8>) -> Result<()> {
-    STANDARD.decode_append(text, bytes).map_err(|_| Error::InvalidBase64 { actual: fault_of(text) })
+/// A length that no base64 has.
+pub fn decoded_len(text: &[u8]) -> Result<usize> {
+    STANDARD.decoded_length(text).map_err(|_| invalid(text))
+}
+
+/// Fills `bytes`, which is `decoded_len` long, with what `text` stands for.
+///
+/// # Errors
+/// Text that is not standard base64 with padding.
+pub fn decode_into(text: &[u8], bytes: &mut [u8]) -> Result<()> {
+    let expected_len = bytes.len();
+    match STANDARD.decode(text, Out::from_slice(bytes)) {
+        Ok(decoded) if decoded.len() == expected_len => Ok(()),
+        _ => Err(invalid(text)),
+    }
+}
+
+fn invalid(text: &[u8]) -> Error {
+    Error::InvalidBase64 { actual: fault_of(text) }
 }
 
 /// What is wrong with a text that did not decode.

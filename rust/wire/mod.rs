@@ -2,3 +2,4 @@
 
 pub mod append;
 pub mod base64;
+pub mod delta;

@@ -1,0 +1,301 @@
+//! `PlaybackBuffer` for Python.
+
+use std::sync::{Mutex, MutexGuard};
+
+use pyo3::exceptions::{PyTypeError, PyValueError};
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyDict};
+
+use super::argument::Number;
+use super::buffer::{PcmTarget, keep_small, read_pcm};
+use super::error::concurrent_use;
+use crate::playback::{self, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
+
+/// One end of the buffer, for one thread at a time.
+fn lock<'a, T>(end: &'a Mutex<T>, what: &str) -> PyResult<MutexGuard<'a, T>> {
+    end.try_lock().map_err(|_| concurrent_use(what))
+}
+
+const PRODUCER: &str = "PlaybackBuffer's producer side";
+const CONSUMER: &str = "PlaybackBuffer's consumer side";
+
+/// What the service said, kept until it is heard.
+#[pyclass(frozen, module = "voicelane._core")]
+#[derive(Debug)]
+pub struct PlaybackBuffer {
+    writer: Mutex<Producer>,
+    reader: Mutex<Consumer>,
+    control: PlaybackControl,
+    config: PlaybackConfig,
+}
+
+#[derive(Debug)]
+struct Producer {
+    writer: PlaybackWriter,
+    scratch: Vec<i16>,
+}
+
+#[derive(Debug)]
+struct Consumer {
+    reader: PlaybackReader,
+    scratch: Vec<i16>,
+}
+
+#[pymethods]
+impl PlaybackBuffer {
+    #[new]
+    #[pyo3(
+        signature = (sample_rate_hz=Number::of(24_000), *, num_channels=Number::of(1), output_rate_hz=None,
+                     output_channels=Number::of(1), max_buffered_ms=Number::of(600_000)),
+        text_signature = "(sample_rate_hz=24000, *, num_channels=1, output_rate_hz=None, output_channels=1, \
+                          max_buffered_ms=600000)"
+    )]
+    fn new(
+        sample_rate_hz: Number,
+        num_channels: Number,
+        output_rate_hz: Option<Number>,
+        output_channels: Number,
+        max_buffered_ms: Number,
+    ) -> PyResult<Self> {
+        let sample_rate_hz = sample_rate_hz.rate_hz("sample_rate_hz")?;
+        let output_rate_hz = match output_rate_hz {
+            Some(rate) => rate.rate_hz("output_rate_hz")?,
+            None => sample_rate_hz,
+        };
+        let num_channels = num_channels.num_channels("num_channels")?;
+        let output_channels = output_channels.num_channels("output_channels")?;
+        let max_buffered_ms = max_buffered_ms.named("max_buffered_ms", "at least 1")?.into();
+        let config =
+            PlaybackConfig { sample_rate_hz, num_channels, output_rate_hz, output_channels, max_buffered_ms };
+        let (writer, reader, control) = playback::PlaybackBuffer::with_config(config)?;
+        Ok(Self {
+            writer: Mutex::new(Producer { writer, scratch: Vec::new() }),
+            reader: Mutex::new(Consumer { reader, scratch: Vec::new() }),
+            control,
+            config,
+        })
+    }
+
+    #[pyo3(signature = (pcm, /, *, item_id=None, content_index=0))]
+    fn write(&self, pcm: &Bound<'_, PyAny>, item_id: Option<&str>, content_index: u32) -> PyResult<usize> {
+        let mut producer = lock(&self.writer, PRODUCER)?;
+        let Producer { writer, scratch } = &mut *producer;
+        let written = writer.write(read_pcm(pcm, self.config.num_channels, scratch)?, item_id, content_index);
+        keep_small(scratch);
+        Ok(written?)
+    }
+
+    #[pyo3(signature = (text, /, *, item_id=None, content_index=0))]
+    fn write_base64(
+        &self,
+        text: &Bound<'_, PyAny>,
+        item_id: Option<&str>,
+        content_index: u32,
+    ) -> PyResult<usize> {
+        let mut producer = lock(&self.writer, PRODUCER)?;
+        Ok(producer.writer.write_base64(text_bytes(text)?, item_id, content_index)?)
+    }
+
+    #[pyo3(signature = (text, /, *, response_id=None))]
+    fn write_event(
+        &self,
+        text: &Bound<'_, PyAny>,
+        response_id: Option<&str>,
+    ) -> PyResult<Option<AudioDelta>> {
+        let mut producer = lock(&self.writer, PRODUCER)?;
+        Ok(producer.writer.write_event(text_bytes(text)?, response_id)?.map(AudioDelta))
+    }
+
+    fn finish(&self) -> PyResult<()> {
+        lock(&self.writer, PRODUCER)?.writer.finish();
+        Ok(())
+    }
+
+    #[pyo3(signature = (num_frames, /))]
+    fn read<'py>(&self, py: Python<'py>, num_frames: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let mut consumer = lock(&self.reader, CONSUMER)?;
+        let Consumer { reader, scratch } = &mut *consumer;
+        let num_samples =
+            num_frames.checked_mul(self.config.output_channels).filter(|n| *n <= MAX_READ_SAMPLES);
+        let num_samples = num_samples.ok_or_else(|| {
+            PyValueError::new_err(format!(
+                "num_frames: expected at most {MAX_READ_SAMPLES} samples, got {num_frames} frames"
+            ))
+        })?;
+        scratch.resize(num_samples, 0);
+        reader.read_into(scratch);
+        let pcm = PyBytes::new(py, bytemuck::cast_slice(scratch));
+        keep_small(scratch);
+        Ok(pcm)
+    }
+
+    #[pyo3(signature = (buffer, /))]
+    fn read_into(&self, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
+        let mut consumer = lock(&self.reader, CONSUMER)?;
+        let Consumer { reader, scratch } = &mut *consumer;
+        let target = PcmTarget::of(buffer, self.config.output_channels)?;
+        scratch.resize(target.num_samples(), 0);
+        let real = reader.read_into(scratch);
+        target.write(buffer.py(), scratch)?;
+        keep_small(scratch);
+        Ok(real)
+    }
+
+    #[pyo3(signature = (*, fade_ms=0))]
+    fn interrupt(&self, fade_ms: u32) -> PlaybackPosition {
+        PlaybackPosition(self.control.interrupt(fade_ms))
+    }
+
+    fn pause(&self) {
+        self.control.pause();
+    }
+
+    fn resume(&self) {
+        self.control.resume();
+    }
+
+    fn clear(&self) {
+        self.control.clear();
+    }
+
+    #[getter]
+    fn position(&self) -> PlaybackPosition {
+        PlaybackPosition(self.control.position())
+    }
+
+    #[getter]
+    fn buffered_ms(&self) -> f64 {
+        self.control.buffered_ms()
+    }
+
+    #[getter]
+    fn played_ms(&self) -> f64 {
+        self.control.played_ms()
+    }
+
+    #[getter]
+    fn is_idle(&self) -> bool {
+        self.control.is_idle()
+    }
+
+    #[getter]
+    fn output_rate_hz(&self) -> u32 {
+        self.config.output_rate_hz
+    }
+
+    #[getter]
+    fn output_channels(&self) -> usize {
+        self.config.output_channels
+    }
+
+    fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        let stats = self.control.stats();
+        let dict = PyDict::new(py);
+        dict.set_item("written_frames", stats.written_frames)?;
+        dict.set_item("played_frames", stats.played_frames)?;
+        dict.set_item("buffered_frames", stats.buffered_frames)?;
+        dict.set_item("dropped_frames", stats.dropped_frames)?;
+        dict.set_item("silent_frames", stats.silent_frames)?;
+        dict.set_item("underruns", stats.underruns)?;
+        dict.set_item("overrun_frames", stats.overrun_frames)?;
+        Ok(dict)
+    }
+
+    fn __repr__(&self) -> String {
+        let PlaybackConfig { sample_rate_hz, output_rate_hz, .. } = self.config;
+        let buffered_ms = self.control.buffered_ms();
+        format!("<PlaybackBuffer {sample_rate_hz} Hz -> {output_rate_hz} Hz, {buffered_ms:.0} ms buffered>")
+    }
+}
+
+/// One read of more than this is a mistake of units: 2^28 samples are an hour and a half of 48 kHz.
+const MAX_READ_SAMPLES: usize = 1 << 28;
+
+fn text_bytes<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
+    if let Ok(text) = text.cast::<pyo3::types::PyString>() {
+        return Ok(text.to_str()?.as_bytes());
+    }
+    if let Ok(bytes) = text.cast::<PyBytes>() {
+        return Ok(bytes.as_bytes());
+    }
+    let actual = text.get_type().name()?;
+    Err(PyTypeError::new_err(format!("text: expected str or bytes, got {actual}")))
+}
+
+/// Where the play head stands.
+#[pyclass(frozen, eq, hash, module = "voicelane._core")]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub struct PlaybackPosition(playback::PlaybackPosition);
+
+#[pymethods]
+impl PlaybackPosition {
+    #[getter]
+    fn item_id(&self) -> Option<&str> {
+        self.0.item_id.as_deref()
+    }
+
+    #[getter]
+    fn content_index(&self) -> u32 {
+        self.0.content_index
+    }
+
+    #[getter]
+    fn audio_end_ms(&self) -> u64 {
+        self.0.audio_end_ms
+    }
+
+    fn __repr__(&self) -> String {
+        let playback::PlaybackPosition { item_id, content_index, audio_end_ms } = &self.0;
+        let item_id = repr_text(item_id.as_deref());
+        format!(
+            "PlaybackPosition(item_id={item_id}, content_index={content_index}, audio_end_ms={audio_end_ms})"
+        )
+    }
+}
+
+/// What one audio delta event brought.
+#[pyclass(frozen, eq, module = "voicelane._core")]
+#[derive(Debug, PartialEq, Eq)]
+pub struct AudioDelta(playback::AudioDelta);
+
+#[pymethods]
+impl AudioDelta {
+    #[getter]
+    fn response_id(&self) -> Option<&str> {
+        self.0.response_id.as_deref()
+    }
+
+    #[getter]
+    fn item_id(&self) -> Option<&str> {
+        self.0.item_id.as_deref()
+    }
+
+    #[getter]
+    fn output_index(&self) -> u32 {
+        self.0.output_index
+    }
+
+    #[getter]
+    fn content_index(&self) -> u32 {
+        self.0.content_index
+    }
+
+    #[getter]
+    fn num_frames(&self) -> usize {
+        self.0.num_frames
+    }
+
+    #[getter]
+    fn written_frames(&self) -> usize {
+        self.0.written_frames
+    }
+
+    fn __repr__(&self) -> String {
+        let item_id = repr_text(self.item_id());
+        format!("AudioDelta(item_id={item_id}, num_frames={})", self.0.num_frames)
+    }
+}
+
+fn repr_text(text: Option<&str>) -> String {
+    text.map_or_else(|| "None".to_owned(), |text| format!("{text:?}"))
+}
