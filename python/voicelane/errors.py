@@ -1,0 +1,105 @@
+"""What can go wrong with a session.
+
+::
+
+    VoiceLiveError
+    ├── ConnectError              the connection could not be made
+    │   ├── AuthenticationError   401 or 403: key, token or role
+    │   └── ConnectTimeoutError   no answer in time (also a TimeoutError)
+    ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
+    ├── ConnectionLostError       an open connection ended
+    └── ServiceError              an ``error`` event of the service
+
+Bad arguments are ``ValueError`` and ``TypeError``; two threads on one side of an audio object are
+``ConcurrencyError``.
+"""
+
+from __future__ import annotations
+
+from ._core import ConcurrencyError
+
+__all__ = [
+    "AuthenticationError",
+    "ConcurrencyError",
+    "ConnectError",
+    "ConnectTimeoutError",
+    "ConnectionLostError",
+    "ServiceError",
+    "SessionNotReadyError",
+    "VoiceLiveError",
+]
+
+
+class VoiceLiveError(Exception):
+    """The base of every error of a session."""
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same call may succeed later without a change."""
+        return False
+
+
+class ConnectError(VoiceLiveError):
+    """The connection could not be made; ``status`` is the HTTP status where there was an answer."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+    @property
+    def retryable(self) -> bool:
+        return self.status is None or self.status in (408, 429) or self.status >= 500
+
+
+class AuthenticationError(ConnectError):
+    """The service does not accept the key, the token or its role (401, 403)."""
+
+
+class ConnectTimeoutError(ConnectError, TimeoutError):
+    """The endpoint did not answer in time."""
+
+
+class SessionNotReadyError(VoiceLiveError, RuntimeError):
+    """There is a connection but no session, or no connection at all."""
+
+    @property
+    def retryable(self) -> bool:
+        return True
+
+
+class ConnectionLostError(VoiceLiveError):
+    """An open connection ended; ``code`` is the websocket close code, 1006 where there was none."""
+
+    def __init__(self, code: int, reason: str = "") -> None:
+        super().__init__(f"Azure Voice Live closed the connection (code {code}{reason and ': ' + reason})")
+        self.code = code
+        self.reason = reason
+
+    @property
+    def retryable(self) -> bool:
+        # 1002, 1003, 1007, 1008 and 1009 blame what this side sent (RFC 6455, 7.4.1).
+        return self.code not in (1002, 1003, 1007, 1008, 1009)
+
+
+class ServiceError(VoiceLiveError):
+    """An ``error`` event: ``code``, ``param`` and ``event_id`` (of the client event) as it gave them."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str | None = None,
+        param: str | None = None,
+        event_id: str | None = None,
+        kind: str | None = None,
+    ) -> None:
+        super().__init__(f"Azure Voice Live error: {message}")
+        self.message = message
+        self.code = code
+        self.param = param
+        self.event_id = event_id
+        self.kind = kind
+
+    @property
+    def retryable(self) -> bool:
+        return self.kind in ("server_error", "rate_limit_error")

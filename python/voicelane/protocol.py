@@ -1,0 +1,352 @@
+"""The conversation without its I/O: a server event in, the actions that follow from it out.
+
+No asyncio, no socket, no clock: the session obeys the actions in order.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections import OrderedDict, deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from .errors import ServiceError
+
+# How many items the bookkeeping looks back: a conversation may last an hour.
+_REMEMBERED_ITEMS = 64
+_MAX_WAITING_RESPONSES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Emit:
+    """Tell the handlers of an event."""
+
+    event: str
+    payload: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a client event."""
+
+    event: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class InterruptPlayback:
+    """Drop what was received and not yet heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishPlayback:
+    """The utterance was received to its end."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionReady:
+    """The service accepted the session."""
+
+    session_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """The service reported an error."""
+
+    error: ServiceError
+
+
+Action = Emit | Send | InterruptPlayback | FinishPlayback | SessionReady | Fault
+
+
+class PlayHead(Protocol):
+    """Which item is being heard, and how much of it was."""
+
+    @property
+    def item_id(self) -> str | None: ...
+    @property
+    def content_index(self) -> int: ...
+    @property
+    def audio_end_ms(self) -> int: ...
+
+
+class AudioDelta(Protocol):
+    """What one audio delta brought."""
+
+    @property
+    def response_id(self) -> str | None: ...
+    @property
+    def item_id(self) -> str | None: ...
+    @property
+    def num_frames(self) -> int: ...
+
+
+# "Nothing to cancel": the response ended while the cancel was on its way.
+_BENIGN_ERRORS = frozenset({"response_cancel_not_active"})
+
+
+class Conversation:
+    """The state of one connection: its response, its items, what was said.
+
+    Args:
+        play_head: tells the position of the playback.
+        sample_rate_hz: of the audio received.
+    """
+
+    def __init__(self, play_head: Callable[[], PlayHead], *, sample_rate_hz: int) -> None:
+        self._play_head = play_head
+        self._sample_rate_hz = sample_rate_hz
+        self._turn_detection: Mapping[str, Any] = {}
+        self._active_response: str | None = None
+        # False once the active response was cut off: what still arrives of it is stale.
+        self._audible = True
+        # Asked for and not yet created: the service refuses a second response while one is active.
+        self._response_requested = False
+        self._waiting_responses: deque[Mapping[str, Any]] = deque()
+        self._agent_is_speaking = False
+        self.user_is_speaking = False
+        self._received_frames: OrderedDict[str, int] = OrderedDict()
+        self._partial_texts: dict[tuple[str, str], str] = {}
+        self._user_texts_done: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
+        self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
+            "session.updated": self._on_session_updated,
+            "input_audio_buffer.speech_started": self._on_speech_started,
+            "input_audio_buffer.speech_stopped": self._on_speech_stopped,
+            "conversation.item.created": self._on_item_created,
+            "conversation.item.input_audio_transcription.delta": self._on_user_delta,
+            "conversation.item.input_audio_transcription.completed": self._on_user_text,
+            "response.created": self._on_response_created,
+            "response.audio_transcript.delta": self._on_agent_delta,
+            "response.audio_transcript.done": self._on_agent_text,
+            "response.text.delta": self._on_agent_delta,
+            "response.text.done": self._on_agent_text,
+            "response.audio.done": self._on_audio_done,
+            "response.done": self._on_response_done,
+            "error": self._on_error,
+        }
+
+    @property
+    def accepted_response_id(self) -> str:
+        """The response whose audio is to be played: no other one's, and none's once it was cut off."""
+        return self._active_response or "" if self._audible else ""
+
+    @property
+    def agent_is_speaking(self) -> bool:
+        """Whether audio of a response is being received."""
+        return self._agent_is_speaking
+
+    def handle(self, event: Mapping[str, Any]) -> list[Action]:
+        """What follows from a server event that is no audio delta. Unknown ones are let pass."""
+        handler = self._handlers.get(str(event.get("type")))
+        return handler(event) if handler else []
+
+    def handle_audio(self, delta: AudioDelta) -> list[Action]:
+        """What follows from an audio delta, after it was offered to the playback buffer."""
+        if delta.response_id != self.accepted_response_id:
+            return []
+        if delta.item_id is not None:
+            frames = self._received_frames.get(delta.item_id, 0)
+            self._received_frames[delta.item_id] = frames + delta.num_frames
+            while len(self._received_frames) > _REMEMBERED_ITEMS:
+                self._received_frames.popitem(last=False)
+        if self._agent_is_speaking:
+            return []
+        self._agent_is_speaking = True
+        return [Emit("agent_speech_started", {})]
+
+    def request_response(self, response: Mapping[str, Any] | None = None) -> list[Action]:
+        """Asks for a response: now, or as soon as the active one is done."""
+        event: dict[str, Any] = {"type": "response.create"}
+        if response is not None:
+            event["response"] = response
+        if self._active_response is None and not self._response_requested:
+            self._response_requested = True
+            return [Send(event)]
+        if len(self._waiting_responses) >= _MAX_WAITING_RESPONSES:
+            raise RuntimeError(
+                f"expected at most {_MAX_WAITING_RESPONSES} responses waiting for the active one, got one more"
+            )
+        self._waiting_responses.append(event)
+        return []
+
+    def interrupt(self) -> list[Action]:
+        """The caller cuts the agent off: nothing that was asked for before is to be heard."""
+        self._waiting_responses.clear()
+        return self._cut_off(cancel=self._active_response is not None)
+
+    # --- the session -------------------------------------------------------------------------
+
+    def _on_session_updated(self, event: Mapping[str, Any]) -> list[Action]:
+        session = _mapping(event.get("session"))
+        self._turn_detection = _mapping(session.get("turn_detection"))
+        return [SessionReady(session.get("id"))]
+
+    def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
+        details = _mapping(event.get("error"))
+        code = details.get("code")
+        if code in _BENIGN_ERRORS:
+            return []
+        error = ServiceError(
+            str(details.get("message") or "no message"),
+            code=code,
+            param=details.get("param"),
+            event_id=details.get("event_id"),
+            kind=details.get("type"),
+        )
+        if self._response_requested and self._active_response is None:
+            # It may have been the request for a response that failed: the next one must not wait for it.
+            return [Fault(error), *self._next_response()]
+        return [Fault(error)]
+
+    # --- the user ----------------------------------------------------------------------------
+
+    def _on_speech_started(self, _event: Mapping[str, Any]) -> list[Action]:
+        self.user_is_speaking = True
+        # The service cancels the response by itself unless it was told not to.
+        cancels_itself = self._turn_detection.get("interrupt_response", True)
+        cancel = self._active_response is not None and not cancels_itself
+        return [Emit("user_speech_started", {"type": "done"}), *self._cut_off(cancel=cancel)]
+
+    def _on_speech_stopped(self, _event: Mapping[str, Any]) -> list[Action]:
+        self.user_is_speaking = False
+        return [Emit("user_speech_ended", {})]
+
+    def _on_item_created(self, event: Mapping[str, Any]) -> list[Action]:
+        # Cascaded models give the user's words here, realtime models null.
+        item = _mapping(event.get("item"))
+        content = item.get("content")
+        first = _mapping(content[0]) if isinstance(content, list) and content else {}
+        text = first.get("transcript")
+        if item.get("role") != "user" or not text:
+            return []
+        return self._user_text(str(item.get("id")), str(text))
+
+    def _on_user_delta(self, event: Mapping[str, Any]) -> list[Action]:
+        text = self._extend("user", event)
+        return [_transcription("user", text, is_final=False)] if text else []
+
+    def _on_user_text(self, event: Mapping[str, Any]) -> list[Action]:
+        return self._user_text(str(event.get("item_id")), str(event.get("transcript") or ""))
+
+    def _user_text(self, item_id: str, text: str) -> list[Action]:
+        self._partial_texts.pop(("user", item_id), None)
+        if item_id in self._user_texts_done or not text:
+            return []
+        self._user_texts_done.append(item_id)
+        return [_transcription("user", text, is_final=True)]
+
+    # --- the agent ---------------------------------------------------------------------------
+
+    def _on_response_created(self, event: Mapping[str, Any]) -> list[Action]:
+        self._response_requested = False
+        self._active_response = _mapping(event.get("response")).get("id")
+        self._audible = True
+        return []
+
+    def _on_agent_delta(self, event: Mapping[str, Any]) -> list[Action]:
+        text = self._extend("agent", event)
+        return [_transcription("agent", text, is_final=False)] if text else []
+
+    def _on_agent_text(self, event: Mapping[str, Any]) -> list[Action]:
+        self._partial_texts.pop(("agent", str(event.get("item_id"))), None)
+        in_audio = event.get("type") == "response.audio_transcript.done"
+        text = str(event.get("transcript" if in_audio else "text") or "")
+        actions: list[Action] = [_transcription("agent", text, is_final=True)] if text else []
+        if not in_audio:
+            actions.append(Emit("text_response", {"text": text, "type": "done"}))
+        return actions
+
+    def _on_audio_done(self, event: Mapping[str, Any]) -> list[Action]:
+        if event.get("response_id") != self._active_response:
+            return []
+        return [FinishPlayback(), *self._agent_done()]
+
+    def _on_response_done(self, event: Mapping[str, Any]) -> list[Action]:
+        response = _mapping(event.get("response"))
+        actions: list[Action] = []
+        if response.get("id") == self._active_response:
+            actions += [FinishPlayback(), *self._agent_done()]
+            self._active_response = None
+        # Texts of a response that was cut off may never have been completed.
+        self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
+        status = str(response.get("status"))
+        done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
+        actions.append(Emit("response_done", done))
+        if status == "failed":
+            details = _mapping(_mapping(response.get("status_details")).get("error"))
+            message = str(details.get("message") or "the response failed")
+            kind = details.get("type")
+            actions.append(Fault(ServiceError(message, code=details.get("code"), kind=kind)))
+        return actions + self._next_response()
+
+    def _next_response(self) -> list[Action]:
+        self._response_requested = bool(self._waiting_responses)
+        return [Send(self._waiting_responses.popleft())] if self._waiting_responses else []
+
+    def _agent_done(self) -> list[Action]:
+        if not self._agent_is_speaking:
+            return []
+        self._agent_is_speaking = False
+        return [Emit("agent_speech_ended", {})]
+
+    def _cut_off(self, *, cancel: bool) -> list[Action]:
+        """Ends what is being said: the service must know how much of it was heard."""
+        self._audible = False
+        actions: list[Action] = [InterruptPlayback()]
+        if cancel:
+            actions.append(Send({"type": "response.cancel", "response_id": self._active_response}))
+        actions += self._truncate()
+        actions += self._agent_done()
+        return actions
+
+    def _truncate(self) -> list[Action]:
+        head = self._play_head()
+        received_frames = self._received_frames.pop(head.item_id or "", 0)
+        received_ms = received_frames * 1000 // self._sample_rate_hz
+        # Unheard, or heard to its end: nothing to cut. The service refuses an end beyond the audio.
+        if not 0 < head.audio_end_ms < received_ms or self._turn_detection.get("auto_truncate"):
+            return []
+        return [
+            Send(
+                {
+                    "type": "conversation.item.truncate",
+                    "item_id": head.item_id,
+                    "content_index": head.content_index,
+                    "audio_end_ms": head.audio_end_ms,
+                }
+            )
+        ]
+
+    def _extend(self, role: str, event: Mapping[str, Any]) -> str:
+        key = (role, str(event.get("item_id")))
+        text = self._partial_texts.get(key, "") + str(event.get("delta") or "")
+        self._partial_texts[key] = text
+        while len(self._partial_texts) > _REMEMBERED_ITEMS:
+            del self._partial_texts[next(iter(self._partial_texts))]
+        return text
+
+
+def trim_to_whole_samples(text: bytes) -> bytes | None:
+    """An audio delta without its last byte where that begins a sample, None for any other text.
+
+    Dropping it keeps the deltas that follow aligned; carrying it over would turn them into noise.
+    """
+    try:
+        event = json.loads(text)
+        audio = base64.b64decode(event["delta"], validate=True)
+    except (ValueError, TypeError, KeyError):
+        return None
+    if event.get("type") != "response.audio.delta" or len(audio) % 2 == 0:
+        return None
+    return json.dumps({**event, "delta": base64.b64encode(audio[:-1]).decode()}).encode()
+
+
+def _transcription(role: str, text: str, *, is_final: bool) -> Emit:
+    payload = {"role": role, "text": text, "is_final": is_final}
+    return Emit("realtime_model_transcription", payload)
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,119 @@
+"""The transport of azure-ai-voicelive: its `connect`, its connection.
+
+What it must work around, in azure-ai-voicelive 1.3: `handshake_timeout` is ignored, and a connect that
+is cancelled leaves its client session open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+from azure.ai.voicelive.aio import ConnectionClosed, VoiceLiveConnection, connect
+from azure.ai.voicelive.aio import ConnectionError as SdkConnectionError
+from azure.core.exceptions import AzureError
+
+from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE, off_the_loop
+from ..errors import AuthenticationError, ConnectError, ConnectionLostError, ConnectTimeoutError
+from . import ConnectOptions
+
+_MAX_MESSAGE_BYTES = 10 * 1024 * 1024
+_HEARTBEAT_S = 20.0
+_CLOSE_TIMEOUT_S = 5.0
+
+
+class SdkTransport:
+    """An open connection; made by `SdkTransport.connect`."""
+
+    def __init__(self, connection: VoiceLiveConnection) -> None:
+        self._connection = connection
+
+    @property
+    def connection(self) -> VoiceLiveConnection:
+        """The connection itself, for every call that voicelane does not wrap."""
+        return self._connection
+
+    @classmethod
+    async def connect(cls, options: ConnectOptions) -> SdkTransport:
+        """Opens a connection.
+
+        Raises:
+            AuthenticationError: HTTP 401 or 403, or no token.
+            ConnectTimeoutError: no answer within `connect_timeout_s`.
+            ConnectError: no connection for another reason.
+        """
+        manager = connect(
+            endpoint=options.endpoint,
+            credential=off_the_loop(options.credential),
+            model=options.model,
+            connection_options={
+                "max_msg_size": _MAX_MESSAGE_BYTES,
+                "heartbeat": _HEARTBEAT_S,
+                "close_timeout": _CLOSE_TIMEOUT_S,
+            },
+        )
+        host = urlsplit(options.endpoint).netloc.rpartition("@")[2] or options.endpoint
+        try:
+            async with asyncio.timeout(options.connect_timeout_s):
+                try:
+                    return cls(await manager.__aenter__())
+                except asyncio.CancelledError as cancelled:
+                    await _close_abandoned_session(cancelled.__traceback__)
+                    raise
+        except TimeoutError as error:
+            raise ConnectTimeoutError(
+                f"{host} did not answer within {options.connect_timeout_s:g} s (check {ENDPOINT_VARIABLE})"
+            ) from error
+        except (SdkConnectionError, AzureError, OSError) as error:
+            # The SDK's text holds the whole URL: the query may carry what must not be logged.
+            raise _connect_error(host, error) from None
+
+    async def receive(self) -> bytes:
+        while True:
+            try:
+                text = await self._connection.recv_bytes()
+            except ConnectionClosed as closed:
+                raise ConnectionLostError(closed.code, closed.reason) from None
+            if text:  # empty for frames that are no message
+                return text
+
+    async def send(self, event: Mapping[str, Any]) -> None:
+        try:
+            await self._connection.send(event)
+        except SdkConnectionError as error:
+            raise ConnectionLostError(1006, str(error)) from None
+
+    async def close(self) -> None:
+        await self._connection.close()
+
+
+def _connect_error(host: str, error: BaseException) -> ConnectError:
+    cause = error.__cause__
+    if isinstance(cause, aiohttp.WSServerHandshakeError):
+        status = cause.status
+        if status in (401, 403):
+            return AuthenticationError(
+                f"{host} refused the credentials (HTTP {status}): check {API_KEY_VARIABLE}", status=status
+            )
+        return ConnectError(f"{host} refused the connection (HTTP {status})", status=status)
+    if isinstance(cause, aiohttp.ClientConnectorError):
+        why = cause.os_error.strerror or str(cause.os_error)
+        return ConnectError(f"cannot reach {host}: {why} (check {ENDPOINT_VARIABLE})")
+    if isinstance(error, SdkConnectionError):
+        why = type(cause).__name__ if cause is not None else "no websocket"
+        return ConnectError(f"cannot connect to {host}: {why} (check {ENDPOINT_VARIABLE})")
+    return AuthenticationError(f"no token for {host}: {type(error).__name__}: {error}")
+
+
+async def _close_abandoned_session(traceback: TracebackType | None) -> None:
+    """Closes the client session that the SDK's cancelled connect holds in its frame alone."""
+    while traceback is not None:
+        session = traceback.tb_frame.f_locals.get("session")
+        if isinstance(session, aiohttp.ClientSession):
+            await session.close()
+            return
+        traceback = traceback.tb_next

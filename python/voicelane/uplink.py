@@ -1,0 +1,82 @@
+"""What waits to be sent: in order, bounded, the oldest audio dropped first."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Mapping
+from typing import Any
+
+MAX_WAITING_EVENTS = 1024
+
+
+class UplinkFullError(RuntimeError):
+    """More control events wait than a working connection ever leaves."""
+
+
+class Uplink:
+    """A queue from the microphone and the caller to the one task that sends.
+
+    Audio and control events keep their order. When more than `max_audio_ms` of audio waits, the
+    oldest audio is dropped and counted; control events are never dropped.
+
+    Args:
+        max_audio_ms: how much audio may wait.
+    """
+
+    def __init__(self, *, max_audio_ms: float = 2_000) -> None:
+        self.max_audio_ms = max_audio_ms
+        self.dropped_audio_ms = 0.0
+        self._waiting_audio_ms = 0.0
+        self._audio: deque[tuple[int, float, str]] = deque()
+        self._events: deque[tuple[int, Mapping[str, Any]]] = deque()
+        self._sequence = 0
+        self._in_flight = False
+        self._filled = asyncio.Event()
+        self._emptied = asyncio.Event()
+        self._emptied.set()
+
+    def put_audio(self, text: str, duration_ms: float) -> bool:
+        """Appends base64 audio. Returns whether older audio had to go for it."""
+        self._audio.append((self._next(), duration_ms, text))
+        self._waiting_audio_ms += duration_ms
+        overflow = self._waiting_audio_ms > self.max_audio_ms
+        while self._waiting_audio_ms > self.max_audio_ms and len(self._audio) > 1:
+            _, oldest_ms, _ = self._audio.popleft()
+            self._waiting_audio_ms -= oldest_ms
+            self.dropped_audio_ms += oldest_ms
+        return overflow
+
+    def put_event(self, event: Mapping[str, Any]) -> None:
+        """Appends a control event.
+
+        Raises:
+            UplinkFullError: the connection takes nothing and too many wait.
+        """
+        if len(self._events) >= MAX_WAITING_EVENTS:
+            raise UplinkFullError(f"expected at most {MAX_WAITING_EVENTS} waiting events, got one more")
+        self._events.append((self._next(), event))
+
+    async def get(self) -> Mapping[str, Any]:
+        """The next client event. Asking for it says that the one before was sent."""
+        self._in_flight = False
+        while not self._audio and not self._events:
+            self._emptied.set()
+            self._filled.clear()
+            await self._filled.wait()
+        self._in_flight = True
+        if self._audio and (not self._events or self._audio[0][0] < self._events[0][0]):
+            _, duration_ms, text = self._audio.popleft()
+            self._waiting_audio_ms -= duration_ms
+            return {"type": "input_audio_buffer.append", "audio": text}
+        return self._events.popleft()[1]
+
+    async def wait_empty(self) -> None:
+        """Until everything put so far was sent."""
+        await self._emptied.wait()
+
+    def _next(self) -> int:
+        self._sequence += 1
+        self._emptied.clear()
+        self._filled.set()
+        return self._sequence

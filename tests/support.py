@@ -1,0 +1,136 @@
+"""What the tests of a session share."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import wave
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import yaml
+from aiohttp import WSMsgType, web
+from voicelane import AzureVoiceLive
+from voicelane.events import EventName
+
+DATA = Path(__file__).parent / "data"
+TIMEOUT_S = 10.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
+
+EVENT_NAMES: tuple[EventName, ...] = EventName.__args__  # type: ignore[attr-defined]
+
+
+class EventLog:
+    """Every event of a session, in order, and a way to wait for one."""
+
+    def __init__(self, model: AzureVoiceLive) -> None:
+        self.events: list[tuple[str, Any]] = []
+        self._changed = asyncio.Event()
+        for name in EVENT_NAMES:
+            model.on(name, lambda payload, name=name: self._take(name, payload))
+
+    def _take(self, name: str, payload: Any) -> None:
+        self.events.append((name, payload))
+        self._changed.set()
+
+    def all(self, name: str) -> list[Any]:
+        return [payload for event, payload in self.events if event == name]
+
+    def finals(self, role: str) -> list[str]:
+        said = self.all("realtime_model_transcription")
+        return [one["text"] for one in said if one["role"] == role and one["is_final"]]
+
+    async def wait_for(self, name: str, count: int = 1) -> Any:
+        """The payload of the `count`-th event of that name, once it is there."""
+        await self.wait_until(lambda: len(self.all(name)) >= count)
+        return self.all(name)[count - 1]
+
+    async def hear(self, model: AzureVoiceLive, milliseconds: int, *, of_ms: int) -> None:
+        """Hears that much, once `of_ms` of audio wait in the buffer."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while model.playback.buffered_ms < of_ms:
+                await asyncio.sleep(0.001)
+        model.playback.read(milliseconds * 24)
+
+    async def wait_until(self, condition: Callable[[], bool]) -> None:
+        async with asyncio.timeout(TIMEOUT_S):
+            while not condition():
+                self._changed.clear()
+                await self._changed.wait()
+
+
+def speech(name: str) -> tuple[bytes, int, int]:
+    """A recording's PCM, rate in Hz and channels."""
+    with wave.open(str(DATA / name)) as file:
+        return file.readframes(file.getnframes()), file.getframerate(), file.getnchannels()
+
+
+def reply_pcm(index: int) -> bytes:
+    """What the simulator says in its turn `index`: 24 kHz mono."""
+    voice = files("voicelane.simulator") / "voice"
+    entry = json.loads((voice / "replies.json").read_text(encoding="utf-8"))[index]
+    with (voice / entry["file"]).open("rb") as file, wave.open(file) as wav:
+        return wav.readframes(wav.getnframes())
+
+
+async def speak(model: AzureVoiceLive, pcm: bytes, *, chunk_bytes: int) -> None:
+    """Streams audio as fast as the connection takes it."""
+    for start in range(0, len(pcm), chunk_bytes):
+        await model.handle_audio_input(pcm[start : start + chunk_bytes])
+        await model.flush_audio()
+
+
+def read_all(model: AzureVoiceLive) -> bytes:
+    """Everything that is buffered, heard at once."""
+    frames = model.playback.stats()["buffered_frames"]
+    return model.playback.read(frames)
+
+
+@asynccontextmanager
+async def service(handler: Callable[[web.WebSocketResponse], Any]) -> AsyncIterator[str]:
+    """A websocket server on a port of the system's choice that obeys `handler`; gives its endpoint."""
+
+    async def handle(request: web.Request) -> web.WebSocketResponse:
+        websocket = web.WebSocketResponse(timeout=1.0)
+        await websocket.prepare(request)
+        await handler(websocket)
+        return websocket
+
+    app = web.Application()
+    app.router.add_get("/voice-live/realtime", handle)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"ws://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
+
+
+class Recording:
+    """A conversation with the live service, frame by frame."""
+
+    def __init__(self, name: str) -> None:
+        text = (DATA / "recordings" / name).read_text(encoding="utf-8")
+        self.frames = yaml.safe_load(text)["interactions"]
+
+    def received(self, kind: str) -> list[dict[str, Any]]:
+        """The server events of one type."""
+        frames = [frame["data"] for frame in self.frames if frame["direction"] == "received"]
+        return [data for data in frames if data["type"] == kind]
+
+    async def replay(self, websocket: web.WebSocketResponse) -> None:
+        """Plays the service's part; the client must say what the recorded client said."""
+        for frame in self.frames:
+            data = frame["data"]
+            if frame["direction"] == "received":
+                await websocket.send_str(json.dumps(data))
+                continue
+            message = await websocket.receive()
+            assert message.type is WSMsgType.TEXT, f"expected {data['type']}, got {message.type!r}"
+            sent = json.loads(message.data)
+            assert sent["type"] == data["type"], f"expected {data['type']}, got {sent}"
+        await websocket.receive()  # until the client closes

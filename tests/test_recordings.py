@@ -1,0 +1,72 @@
+"""Two conversations with the live service, replayed through a real socket."""
+
+from __future__ import annotations
+
+import base64
+
+from support import EventLog, Recording, read_all, service
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+
+
+def whole_samples(text: str) -> bytes:
+    """The recording's deltas were cut to 33 bytes each: half a sample too many."""
+    audio = base64.b64decode(text)
+    return audio[: len(audio) // 2 * 2]
+
+
+async def test_a_turn_with_audio() -> None:
+    recording = Recording("text_in_audio_out_turn.yaml")
+    async with service(recording.replay) as endpoint:
+        model = AzureVoiceLive(model="gpt-realtime", endpoint=endpoint, api_key="key")
+        log = EventLog(model)
+        async with model:
+            assert model._session.session_id == "sess_E4BAqtCqVqu1JZb9KeWeA"
+            await model.send_text_message("Say a short greeting.")
+            done = await log.wait_for("response_done")
+
+            texts = ["Hola", "Hola,", "Hola, ¿", "Hola, ¿qué", "Hola, ¿qué tal", "Hola, ¿qué tal?"]
+            said = [(text, False) for text in texts] + [("Hola, ¿qué tal?", True)]
+            assert log.all("realtime_model_transcription") == [
+                {"role": "agent", "text": text, "is_final": is_final} for text, is_final in said
+            ]
+            order = list(dict.fromkeys(name for name, _ in log.events))
+            assert order == [
+                "realtime_model_transcription",
+                "agent_speech_started",
+                "agent_speech_ended",
+                "response_done",
+            ]
+            assert done["response_id"] == "resp_E4BAqe5bKD2fzpGWYUcxW"
+            assert (done["status"], done["usage"]["total_tokens"]) == ("completed", 61)
+            deltas = recording.received("response.audio.delta")
+            assert read_all(model) == b"".join(whole_samples(delta["delta"]) for delta in deltas)
+            assert model.playback.position.item_id == "item_E4BAqvdWBX2CPiTEwdsGK"
+            assert log.all("error") == []
+
+
+async def test_a_round_with_a_tool_call() -> None:
+    recording = Recording("tool_call_round.yaml")
+    async with service(recording.replay) as endpoint:
+        config = AzureVoiceLiveConfig(modalities=["text"])
+        model = AzureVoiceLive(model="gpt-realtime", endpoint=endpoint, api_key="key", config=config)
+        log = EventLog(model)
+        async with model:
+            await model.send_text_message("What is the weather in London?")
+            # Tools are the caller's for now: the connection itself is there for them.
+            output = {
+                "type": "function_call_output",
+                "call_id": "call_gjTmnRCz6ans0s2H",
+                "output": "It is foggy and 12 degrees in London.",
+            }
+            await model.flush_audio()
+            await model.connection.send({"type": "conversation.item.create", "item": output})
+            await log.wait_for("response_done")
+            await model.connection.response.create()
+            done = await log.wait_for("response_done", 2)
+
+            text = "It's foggy and 12 degrees in London right now."
+            assert log.all("text_response") == [{"text": text, "type": "done"}]
+            assert log.finals("agent") == [text]
+            assert done["usage"]["total_tokens"] == 110
+            assert log.all("error") == []
+            assert model.playback.stats()["written_frames"] == 0

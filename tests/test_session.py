@@ -1,0 +1,500 @@
+"""A session against the simulator, through a real socket and the real client."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiohttp import web
+from azure.core.credentials import AccessToken, AzureKeyCredential
+from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, AzureVoiceLiveSession, errors
+from voicelane.simulator import Faults, Simulator
+
+SILENCE = bytes(960 * 4)
+
+
+def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
+    arguments = {"api_key": sim.api_key, "model": "gpt-realtime", **arguments}
+    return AzureVoiceLive(endpoint=sim.endpoint, **arguments)
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what the other end of the socket does."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():
+            await asyncio.sleep(0.001)
+
+
+async def speak_and_pause(model: AzureVoiceLive) -> None:
+    """Six seconds of speech as 20 ms of 48 kHz stereo each, then a second of silence."""
+    pcm, rate_hz, channels = speech("question-48k-stereo.wav")
+    assert (rate_hz, channels) == (48_000, 2)
+    await speak(model, pcm[: len(pcm) // 4 * 4], chunk_bytes=len(SILENCE))
+    await speak(model, SILENCE * 50, chunk_bytes=len(SILENCE))
+
+
+async def test_a_spoken_turn_brings_events_transcripts_and_audio_in_order() -> None:
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        await speak_and_pause(model)
+        done = await log.wait_for("response_done")
+        await log.wait_until(lambda: bool(log.finals("user")))
+
+        spoken = [name for name, _ in log.events if name.endswith(("started", "ended"))]
+        assert spoken == [
+            "user_speech_started",
+            "user_speech_ended",
+            "agent_speech_started",
+            "agent_speech_ended",
+        ]
+        assert log.all("user_speech_started") == [{"type": "done"}]
+        assert done["status"] == "completed"
+        assert done["usage"]["output_token_details"]["audio_tokens"] > 0
+        assert log.finals("agent") == ["Hello, I can hear you well. How can I help?"]
+        assert log.finals("user")[0].endswith("s of speech]")
+        partial = [
+            said["text"]
+            for said in log.all("realtime_model_transcription")
+            if said["role"] == "agent" and not said["is_final"]
+        ]
+        assert all(later.startswith(earlier) for earlier, later in zip(partial, partial[1:], strict=False))
+        assert partial[-1] == log.finals("agent")[0]
+        assert log.all("error") == []
+
+        # What the service heard is the speech, at half the rate and mono, every frame of it.
+        pcm, _, _ = speech("question-48k-stereo.wav")
+        frames = len(pcm) // 4 + 50 * 960
+        whole_chunks = frames // 2 // 480 * 480
+        await until(lambda: sim.connections[0].audio_bytes == 2 * whole_chunks)
+        # What it said is in the buffer, sample for sample.
+        assert read_all(model) == reply_pcm(0)
+        assert model.playback.is_idle
+        assert model.playback.stats()["underruns"] == 0
+
+
+async def test_three_text_rounds_on_one_connection() -> None:
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        for turn in range(3):
+            await model.send_text_message(f"question {turn}")
+            await log.wait_for("response_done", turn + 1)
+            assert len(log.finals("agent")) == turn + 1
+            assert read_all(model) == reply_pcm(turn)
+        assert log.all("error") == []
+        assert len(set(log.finals("agent"))) == 3
+
+
+async def test_text_rounds_that_do_not_wait_for_each_other_are_all_answered() -> None:
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        for turn in range(3):
+            await model.send_text_message(f"question {turn}")
+        await log.wait_for("response_done", 3)
+        assert [done["status"] for done in log.all("response_done")] == ["completed"] * 3
+        assert log.all("error") == []
+
+
+async def test_send_message_has_the_agent_say_that_text() -> None:
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        await model.send_message("Welcome to voicelane.")
+        await log.wait_for("response_done")
+        assert log.finals("agent") == ["Welcome to voicelane."]
+        assert len(read_all(model)) > 24_000
+
+
+async def test_text_only_sessions_answer_in_text() -> None:
+    config = AzureVoiceLiveConfig(modalities=["text"])
+    async with Simulator() as sim, model_for(sim, config=config) as model:
+        log = EventLog(model)
+        await model.send_text_message("hello")
+        await log.wait_for("response_done")
+        assert log.all("text_response") == [{"text": log.finals("agent")[0], "type": "done"}]
+        await model.handle_audio_input(SILENCE)
+        await model.flush_audio()
+        assert sim.connections[0].audio_bytes == 0
+        assert model.playback.stats()["written_frames"] == 0
+
+
+async def test_every_barge_in_silences_the_agent_and_says_what_was_heard() -> None:
+    pcm, _, _ = speech("barge-in-48k-mono.wav")
+    config = AzureVoiceLiveConfig(turn_detection_silence_duration_ms=1_500)  # the speaker pauses
+    async with (
+        Simulator(audio_speed=20) as sim,
+        model_for(sim, config=config, input_channels=1) as model,
+    ):
+        log = EventLog(model)
+        for turn in range(3):
+            await model.send_text_message("tell me")
+            await log.wait_for("agent_speech_started", 2 * turn + 1)
+            await log.hear(model, 100, of_ms=500)
+            await speak(model, pcm + bytes(1920 * 100), chunk_bytes=1920)
+            await log.wait_for("user_speech_started", turn + 1)
+            await log.wait_for("response_done", 2 * turn + 2)
+            model.playback.read(480)  # the old reply fades
+            assert read_all(model) == reply_pcm((2 * turn + 1) % 4), "something stale was played"
+        received = sim.connections[0].received
+        truncated = [event for event in received if event["type"] == "conversation.item.truncate"]
+        assert [event["audio_end_ms"] for event in truncated] == [100] * 3
+        assert len({event["item_id"] for event in truncated}) == 3
+        assert log.all("error") == []
+        # The service cancels by itself: a cancel of ours would be refused.
+        assert not any(event["type"] == "response.cancel" for event in received)
+
+
+async def test_interrupt_cancels_the_response_and_drops_what_still_arrives() -> None:
+    async with Simulator(audio_speed=20) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        for turn in (1, 2):
+            await model.send_text_message("tell me")
+            await log.wait_for("agent_speech_started", turn)
+            await model.interrupt()
+            done = await log.wait_for("response_done", turn)
+            assert done["status"] == "cancelled"
+            assert read_all(model) == b""
+        await model.interrupt()  # nothing to interrupt: no error either
+        await model.send_text_message("again")
+        await log.wait_for("response_done", 3)
+        assert len(read_all(model)) > 24_000
+        assert log.all("error") == []
+
+
+async def test_the_first_message_is_what_the_original_sends() -> None:
+    config = AzureVoiceLiveConfig(temperature=0.7, max_completion_tokens=100, input_audio_transcription=None)
+    async with Simulator() as sim:
+        model = model_for(sim, config=config)
+        model.set_agent(SimpleNamespace(instructions="Be brief."))
+        async with model:
+            first = sim.connections[0].received[0]
+    assert first == {
+        "type": "session.update",
+        "session": {
+            "modalities": ["text", "audio"],
+            "instructions": "Be brief.",
+            "voice": {"name": "en-US-AvaNeural", "type": "azure-standard"},
+            "input_audio_format": "pcm16",
+            "input_audio_sampling_rate": 24000,
+            "output_audio_format": "pcm16",
+            "turn_detection": {
+                "type": "server_vad",
+                "threshold": 0.5,
+                "prefix_padding_ms": 300,
+                "silence_duration_ms": 500,
+            },
+            "temperature": 0.7,
+            "max_response_output_tokens": 100,
+        },
+    }
+
+
+async def test_connect_twice_gives_a_new_session() -> None:
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        first = model._session
+        assert isinstance(first, AzureVoiceLiveSession)
+        await model.send_text_message("before")
+        await log.wait_for("agent_speech_started")
+        await model.connect()
+        assert model.session_ready
+        assert model._session is not first
+        assert all(task.done() for task in first.tasks)
+        assert model.playback.buffered_ms == 0
+        assert len(sim.connections) == 2
+        await model.send_text_message("after")
+        await log.wait_for("response_done")
+        assert read_all(model)
+        assert log.all("error") == []
+
+
+async def test_close_is_idempotent_and_leaves_no_task() -> None:
+    async with Simulator() as sim:
+        before = asyncio.all_tasks()
+        model = model_for(sim)
+        await model.connect()
+        log = EventLog(model)
+        connection = model.connection
+        assert type(connection).__name__ == "VoiceLiveConnection"
+        await model.aclose()
+        await model.aclose()
+        assert not model.session_ready
+        assert asyncio.all_tasks() <= before | {task for task in asyncio.all_tasks() if not ours(task)}
+        await model.handle_audio_input(SILENCE)
+        assert log.all("error") == []
+        assert await model.wait_closed() is None
+        with pytest.raises(errors.SessionNotReadyError, match="maximum retries"):
+            await model.send_text_message("too late")
+
+
+def ours(task: asyncio.Task[Any]) -> bool:
+    return task.get_name().startswith(("azure-voice-live", "voicelane"))
+
+
+async def test_a_lost_connection_is_one_error_with_its_code() -> None:
+    faults = Faults(close_after_deltas=3, close_code=1011)
+    async with Simulator(audio_speed=1000, faults=faults) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        await model.send_text_message("tell me")
+        lost = await model.wait_closed()
+        assert isinstance(lost, errors.ConnectionLostError)
+        assert (lost.code, lost.retryable) == (1011, True)
+        for _ in range(50):
+            await model.handle_audio_input(SILENCE)
+        await model.flush_audio()
+        assert log.all("error") == [str(lost)]
+        assert "1011" in str(lost)
+        # What had arrived is still there to be heard.
+        assert len(read_all(model)) == 3 * 4800
+        assert not model.session_ready
+
+
+async def test_a_cut_cable_is_told_as_1006() -> None:
+    faults = Faults(close_after_deltas=1, close_code=None)
+    async with Simulator(audio_speed=1000, faults=faults) as sim, model_for(sim) as model:
+        await model.send_text_message("tell me")
+        lost = await model.wait_closed()
+        assert lost is not None
+        assert lost.code in (1000, 1006)  # azure-ai-voicelive 1.3 calls an aborted connection 1000
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_refused_credentials_name_the_variable_and_never_the_key(status: int) -> None:
+    async with Simulator(faults=Faults(refuse_with_status=status)) as sim:
+        model = model_for(sim, api_key="very-secret-key")
+        log = EventLog(model)
+        with pytest.raises(errors.AuthenticationError, match="AZURE_VOICE_LIVE_API_KEY") as caught:
+            await model.connect()
+        assert (caught.value.status, caught.value.retryable) == (status, False)
+        assert log.all("error") == [f"Error connecting to Azure Voice Live API: {caught.value}"]
+        assert "very-secret-key" not in repr(caught.value) + str(log.events) + repr(vars(model))
+        await model.aclose()
+
+
+async def test_a_wrong_key_is_refused_by_the_simulator_itself() -> None:
+    async with Simulator() as sim:
+        with pytest.raises(errors.AuthenticationError):
+            await model_for(sim, api_key="wrong").connect()
+
+
+@pytest.mark.parametrize(("status", "retryable"), [(404, False), (429, True), (503, True)])
+async def test_other_refusals_say_their_status(status: int, retryable: bool) -> None:
+    async with Simulator(faults=Faults(refuse_with_status=status)) as sim:
+        with pytest.raises(errors.ConnectError, match=f"HTTP {status}") as caught:
+            await model_for(sim).connect()
+        assert not isinstance(caught.value, errors.AuthenticationError)
+        assert (caught.value.status, caught.value.retryable) == (status, retryable)
+
+
+async def test_nobody_there_is_told_with_the_variable_to_check() -> None:
+    async with Simulator() as sim:
+        endpoint = sim.endpoint
+    model = AzureVoiceLive(model="gpt-realtime", endpoint=endpoint, api_key="key")
+    with pytest.raises(errors.ConnectError, match=r"cannot reach 127.0.0.1.*AZURE_VOICE_LIVE_ENDPOINT"):
+        await model.connect()
+
+
+async def test_an_endpoint_that_never_answers_is_a_timeout_and_leaks_nothing() -> None:
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+        await writer.wait_closed()
+        hung_up.set()
+
+    hung_up = asyncio.Event()
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        model = AzureVoiceLive(
+            model="m", endpoint=f"ws://127.0.0.1:{port}", api_key="key", connect_timeout_s=0.2
+        )
+        with pytest.raises(errors.ConnectTimeoutError, match=r"did not answer within 0.2 s"):
+            await model.connect()
+        await asyncio.wait_for(hung_up.wait(), TIMEOUT_S)
+        gc.collect()  # an unclosed client session would warn, and a warning fails the test
+
+
+async def test_a_service_that_says_nothing_is_not_ready_in_time() -> None:
+    async with Simulator(faults=Faults(accept_silently=True)) as sim:
+        model = model_for(sim, connect_timeout_s=0.2)
+        with pytest.raises(errors.SessionNotReadyError, match="did not become ready in time"):
+            await model.connect()
+        assert isinstance(errors.SessionNotReadyError(), RuntimeError)
+        assert model.connection is None
+
+
+async def test_settings_that_the_service_refuses_fail_the_connect() -> None:
+    async def refuse(websocket: web.WebSocketResponse) -> None:
+        await websocket.receive()
+        details = {"type": "invalid_request_error", "code": "bad_voice", "message": "No such voice."}
+        await websocket.send_json({"type": "error", "error": details})
+        await websocket.receive()
+
+    async with service(refuse) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        with pytest.raises(errors.ServiceError, match=r"No such voice\.") as caught:
+            await model.connect()
+        assert caught.value.code == "bad_voice"
+
+
+@pytest.mark.parametrize(
+    ("pcm", "said"),
+    [
+        (b"\x00" * 5, "whole number of frames of 4 bytes"),
+        ("text", "expected bytes or a C-contiguous buffer"),
+    ],
+)
+async def test_bad_audio_is_an_error_event_and_nothing_more(pcm: Any, said: str) -> None:
+    async with Simulator() as sim, model_for(sim) as model:
+        log = EventLog(model)
+        await model.handle_audio_input(pcm)
+        assert [said in text for text in log.all("error")] == [True]
+        await model.handle_audio_input(SILENCE)
+        await model.flush_audio()
+        assert log.all("error") == log.all("error")[:1]
+
+
+async def test_events_that_nobody_can_read_do_not_end_the_session() -> None:
+    odd_events = ["not json", "[1]", '{"type": 7}', '{"no": "type"}', '{"type": "tomorrow.delta"}',
+                  '{"type": "response.audio.delta", "delta": "A"}', '{"type": "response.done"}',
+                  '{"type": "error"}']  # fmt: skip
+
+    async def talk_nonsense(websocket: web.WebSocketResponse) -> None:
+        await websocket.receive()
+        await websocket.send_json({"type": "session.updated", "session": {"id": "s"}})
+        for text in odd_events:
+            await websocket.send_str(text)
+        await websocket.send_json({"type": "response.text.done", "text": "still here"})
+        await websocket.receive()
+
+    async with service(talk_nonsense) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        log = EventLog(model)
+        async with model:
+            assert (await log.wait_for("text_response"))["text"] == "still here"
+            assert len(log.all("error")) == 4  # three unreadable texts and the error without a message
+
+
+async def test_the_slow_network_costs_the_oldest_audio_and_one_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Simulator() as sim, model_for(sim) as model:
+        log = EventLog(model)
+        sending = asyncio.Event()
+        send = model._transport.send  # type: ignore[union-attr]
+
+        async def stuck(event: Any) -> None:
+            await sending.wait()
+            await send(event)
+
+        monkeypatch.setattr(model._transport, "send", stuck)
+        for _ in range(300):  # six seconds
+            await model.handle_audio_input(SILENCE)
+        assert len(log.all("error")) == 1
+        assert "dropping the oldest audio" in log.all("error")[0]
+        assert model._uplink.dropped_audio_ms == pytest.approx(4_000, abs=40)
+        sending.set()
+        await model.flush_audio()
+        await model.handle_audio_input(SILENCE)
+        assert len(log.all("error")) == 1
+
+
+class TestCredentials:
+    async def test_a_sync_token_credential_does_not_block_the_loop(self) -> None:
+        class Sync:
+            def get_token(self, *scopes: str, **_: Any) -> AccessToken:
+                assert scopes == ("https://ai.azure.com/.default",)
+                with pytest.raises(RuntimeError):
+                    asyncio.get_running_loop()  # not on the loop's thread
+                return AccessToken("simulator-token", 0)
+
+        async with Simulator() as sim:
+            model = AzureVoiceLive(model="m", endpoint=sim.endpoint, credential=Sync())
+            async with model:
+                assert model.session_ready
+
+    async def test_an_async_token_credential_is_awaited(self) -> None:
+        class Async:
+            async def get_token(self, *_scopes: str, **_: Any) -> AccessToken:
+                return AccessToken("simulator-token", 0)
+
+            async def close(self) -> None: ...
+
+            async def __aenter__(self) -> Any: ...
+
+            async def __aexit__(self, *_: object) -> None: ...
+
+        async with Simulator() as sim:
+            model = AzureVoiceLive(model="m", endpoint=sim.endpoint, credential=Async())
+            async with model:
+                assert model.session_ready
+
+    def test_the_argument_wins_over_the_environment(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setenv("AZURE_VOICE_LIVE_API_KEY", "from-environment")
+        monkeypatch.setenv("AZURE_VOICE_LIVE_ENDPOINT", "wss://from.environment")
+        given = AzureKeyCredential("given")
+        assert AzureVoiceLive(model="m", credential=given, api_key="key").credential is given
+        assert AzureVoiceLive(model="m", api_key="key").credential.key == "key"
+        model = AzureVoiceLive(model="m")
+        assert (model.credential.key, model.endpoint) == ("from-environment", "wss://from.environment")
+
+    def test_without_any_the_default_chain_and_endpoint_are_taken(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("AZURE_VOICE_LIVE_API_KEY", raising=False)
+        monkeypatch.delenv("AZURE_VOICE_LIVE_ENDPOINT", raising=False)
+        model = AzureVoiceLive(model="m")
+        assert type(model.credential).__name__ == "DefaultAzureCredential"
+        assert type(model.credential).__module__.startswith("azure.identity.aio")
+        assert model.endpoint == "wss://api.voicelive.com/v1"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"transport": "carrier-pigeon"}, "transport"),
+        ({"connect_timeout_s": 0}, "connect_timeout_s"),
+        ({"input_sample_rate_hz": 7}, "source_rate_hz"),
+        ({"input_channels": 0}, "num_channels"),
+    ],
+)
+def test_bad_arguments_are_refused_by_name(arguments: dict[str, Any], name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        AzureVoiceLive(model="m", api_key="key", **arguments)
+    with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'model'"):
+        AzureVoiceLive(api_key="key")  # type: ignore[call-arg]
+
+
+async def test_handlers_may_be_any_callable_and_never_stop_the_session(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    seen: list[str] = []
+
+    class Handler:
+        def __call__(self, payload: Any) -> None:
+            seen.append("object")
+
+    async def slow(payload: Any) -> None:
+        await asyncio.sleep(0)
+        seen.append("async")
+
+    def broken(payload: Any) -> None:
+        raise LookupError("the user's own")
+
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        model.on("agent_speech_started", broken)
+        model.on("agent_speech_started", lambda: seen.append("no argument"))
+        model.on("agent_speech_started", Handler())
+        model.on("agent_speech_started", slow)
+        removed = model.on("agent_speech_started", lambda _: seen.append("removed"))
+        model.off("agent_speech_started", removed)
+        with caplog.at_level(logging.ERROR, "voicelane"):
+            await model.send_text_message("hello")
+            await log.wait_for("response_done")
+    assert seen == ["no argument", "object", "async"]
+    assert "the user's own" in caplog.text
