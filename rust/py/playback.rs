@@ -93,7 +93,10 @@ impl PlaybackBuffer {
         content_index: u32,
     ) -> PyResult<usize> {
         let mut producer = lock(&self.writer, PRODUCER)?;
-        Ok(producer.writer.write_base64(text_bytes(text)?, item_id, content_index)?)
+        let writer = &mut producer.writer;
+        let py = text.py();
+        let text = text_bytes(text)?;
+        Ok(detached_if_long(py, text, |text| writer.write_base64(text, item_id, content_index))?)
     }
 
     #[pyo3(signature = (text, /, *, response_id=None))]
@@ -103,7 +106,10 @@ impl PlaybackBuffer {
         response_id: Option<&str>,
     ) -> PyResult<Option<AudioDelta>> {
         let mut producer = lock(&self.writer, PRODUCER)?;
-        Ok(producer.writer.write_event(text_bytes(text)?, response_id)?.map(AudioDelta))
+        let writer = &mut producer.writer;
+        let py = text.py();
+        let text = text_bytes(text)?;
+        Ok(detached_if_long(py, text, |text| writer.write_event(text, response_id))?.map(AudioDelta))
     }
 
     fn finish(&self) -> PyResult<()> {
@@ -210,6 +216,14 @@ impl PlaybackBuffer {
 
 /// One read of more than this is a mistake of units: 2^28 samples are an hour and a half of 48 kHz.
 const MAX_READ_SAMPLES: usize = 1 << 28;
+
+/// Text from which on a call lets other threads run: about a millisecond of decoding into fresh memory.
+/// Below that, waiting to be let in again could cost up to the switch interval of 5 ms.
+const LONG_TEXT_BYTES: usize = 1 << 20;
+
+fn detached_if_long<T: Send>(py: Python<'_>, text: &[u8], work: impl FnOnce(&[u8]) -> T + Send) -> T {
+    if text.len() < LONG_TEXT_BYTES { work(text) } else { py.detach(|| work(text)) }
+}
 
 fn text_bytes<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
     if let Ok(text) = text.cast::<pyo3::types::PyString>() {

@@ -1,0 +1,61 @@
+# Everything a user or CI runs. `make help` lists it.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+# maturin installs into the active environment: this one, whatever the caller has active.
+export VIRTUAL_ENV := $(abspath $(VENV))
+unexport CONDA_PREFIX
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python docs clean
+
+help:  ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
+	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
+
+test: lint test-rust test-python  ## Format, lints, types, Rust and Python tests: all that CI runs
+
+simulate: build  ## Run the simulator of Azure Voice Live on port 8765
+	$(BIN)/voicelane simulate --port 8765
+
+build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
+	$(BIN)/maturin develop --quiet --release --extras cli
+
+lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, stubs
+
+lint-rust: $(VENV)/.base
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- -D warnings
+	cargo clippy --quiet --all-targets --features python -- -D warnings
+
+lint-python: build $(VENV)/.dev
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check --quiet
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest voicelane._core
+
+test-rust: $(VENV)/.base  ## The core alone: needs no Python
+	cargo test --quiet
+
+test-python: build $(VENV)/.dev  ## The Python package, against the simulator
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
+
+docs:  ## The core's reference, in target/doc
+	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
+
+clean:  ## Remove what was built, .venv included
+	rm -rf $(VENV) target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -f python/voicelane/_core.abi3.so
+
+$(VENV)/.base: pyproject.toml scripts/make-venv scripts/system-packages
+	scripts/system-packages
+	scripts/make-venv $(VENV)
+	$(BIN)/python -m pip install --quiet "$$($(BIN)/python scripts/build-requirement)"
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --group dev
+	@touch $@

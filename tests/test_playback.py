@@ -1,0 +1,225 @@
+"""The playback buffer and its track, as Python sees them. The buffer itself is tested in Rust."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+from array import array
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from voicelane import PlaybackBuffer, PlaybackTrack
+from voicelane.errors import ConcurrencyError
+
+PCM = array("h", range(1, 481)).tobytes()
+
+
+def event(**fields: Any) -> str:
+    delta = base64.b64encode(PCM).decode()
+    return json.dumps({"type": "response.audio.delta", "delta": delta, "item_id": "item", **fields})
+
+
+@pytest.mark.parametrize(
+    "pcm",
+    [
+        PCM,
+        bytearray(PCM),
+        memoryview(PCM),
+        memoryview(b"\0" + PCM)[1:],
+        array("h", PCM),
+        np.frombuffer(PCM, np.int16),
+        np.frombuffer(PCM, np.int16).reshape(-1, 1),
+        np.frombuffer(PCM, np.uint8),
+    ],
+    ids=lambda pcm: type(pcm).__name__,
+)
+def test_every_buffer_can_be_written(pcm: Any) -> None:
+    buffer = PlaybackBuffer()
+    assert buffer.write(pcm) == 480
+    assert buffer.read(480) == PCM
+
+
+@pytest.mark.parametrize(
+    ("pcm", "error", "said"),
+    [
+        (b"\0" * 3, ValueError, "whole number of frames of 2 bytes each, got 3 bytes"),
+        ("text", TypeError, "got str"),
+        (None, TypeError, "got NoneType"),
+        (np.zeros(4, np.float32), TypeError, "format 'f'"),
+        (np.zeros(8, np.int16)[::2], ValueError, "non-contiguous"),
+    ],
+)
+def test_bad_audio_is_refused_by_name(pcm: Any, error: type[Exception], said: str) -> None:
+    buffer = PlaybackBuffer()
+    with pytest.raises(error, match=said):
+        buffer.write(pcm)
+    assert buffer.stats()["written_frames"] == 0
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["A", "AA==", "AAA=\n", "ÄÄÄÄ", "AA-_", " AAA", "AAAAAA", b"\xff\xff\xff\xff"],
+)
+def test_bad_base64_is_refused(text: str | bytes) -> None:
+    buffer = PlaybackBuffer()
+    with pytest.raises(ValueError, match="base64|whole number of frames"):
+        buffer.write_base64(text)
+    assert buffer.stats()["written_frames"] == 0
+
+
+def test_events_bring_audio_or_none() -> None:
+    buffer = PlaybackBuffer()
+    delta = buffer.write_event(event(response_id="r", content_index=1, output_index=2))
+    assert delta is not None
+    assert (delta.response_id, delta.item_id) == ("r", "item")
+    assert (delta.output_index, delta.content_index) == (2, 1)
+    assert (delta.num_frames, delta.written_frames) == (480, 480)
+    assert buffer.write_event(b'{"type": "response.done"}') is None
+    assert buffer.write_event(event(response_id="old").encode(), response_id="new").written_frames == 0
+    assert buffer.read(480) == PCM
+    assert (buffer.position.item_id, buffer.position.content_index) == ("item", 1)
+    assert buffer.position.audio_end_ms == 20
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "not json",
+        "[]",
+        '"text"',
+        event(delta=None),
+        event(delta=17),
+        event(delta="A"),
+        event(delta="AAAA"),
+        event(item_id=4),
+        event(content_index="x"),
+        b"\xff",
+    ],
+)
+def test_bad_events_are_refused_and_change_nothing(text: str | bytes) -> None:
+    buffer = PlaybackBuffer()
+    with pytest.raises(ValueError, match="event|base64|frames"):
+        buffer.write_event(text)
+    assert buffer.stats()["written_frames"] == 0
+    with pytest.raises(TypeError, match="expected str or bytes, got int"):
+        buffer.write_event(1)  # type: ignore[arg-type]
+
+
+@given(st.binary(max_size=400))
+def test_any_bytes_as_an_event_are_refused_or_no_audio(text: bytes) -> None:
+    buffer = PlaybackBuffer()
+    try:
+        assert buffer.write_event(text) is None
+    except ValueError as error:
+        assert str(error)  # noqa: PT017
+    assert buffer.is_idle
+
+
+@given(st.lists(st.binary(max_size=300).map(lambda raw: raw[: len(raw) // 2 * 2]), max_size=8))
+def test_base64_and_raw_writes_are_the_same(chunks: list[bytes]) -> None:
+    raw, text = PlaybackBuffer(), PlaybackBuffer()
+    for chunk in chunks:
+        assert raw.write(chunk) == text.write_base64(base64.b64encode(chunk)) == len(chunk) // 2
+    frames = sum(map(len, chunks)) // 2
+    assert raw.read(frames) == text.read(frames) == b"".join(chunks)
+
+
+def test_reads_fill_any_writable_buffer() -> None:
+    buffer = PlaybackBuffer(output_channels=2)
+    stereo = np.repeat(np.frombuffer(PCM, np.int16), 2)
+    for target in (bytearray(4 * 500), array("h", bytes(4 * 500)), np.empty((500, 2), np.int16)):
+        buffer.write(PCM)
+        assert buffer.read_into(target) == 480
+        assert bytes(target) == stereo.tobytes() + bytes(4 * 20)
+    with pytest.raises(ValueError, match="read-only"):
+        buffer.read_into(bytes(4))
+    with pytest.raises(ValueError, match="whole number of frames of 4 bytes"):
+        buffer.read_into(bytearray(6))
+    with pytest.raises(ValueError, match="num_frames"):
+        buffer.read(1 << 40)
+    with pytest.raises(OverflowError):
+        buffer.read(-1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        ({"sample_rate_hz": 0}, "sample_rate_hz"),
+        ({"output_rate_hz": 1_000_000}, "output_rate_hz"),
+        ({"num_channels": 9}, "num_channels"),
+        ({"num_channels": 2, "output_channels": 3}, "output_channels"),
+        ({"max_buffered_ms": 0}, "max_buffered_ms"),
+    ],
+)
+def test_bad_settings_are_refused_by_name(arguments: dict[str, int], name: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        PlaybackBuffer(**arguments)
+    with pytest.raises(TypeError, match=name):
+        PlaybackBuffer(**{name: "many"})  # type: ignore[arg-type]
+
+
+def test_both_sides_at_once_are_fine_and_one_side_twice_is_named() -> None:
+    buffer = PlaybackBuffer(max_buffered_ms=60_000)
+    text = base64.b64encode(bytes(2 * 24_000 * 60))  # long enough to let other threads run
+    refused: list[str] = []
+    writes: list[int] = []
+    start = threading.Barrier(3)
+
+    def write() -> None:
+        start.wait()
+        while not refused and len(writes) < 5_000:
+            try:
+                writes.append(buffer.write_base64(text))
+            except ConcurrencyError as error:
+                refused.append(str(error))
+
+    threads = [threading.Thread(target=write) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    start.wait()
+    while any(thread.is_alive() for thread in threads):
+        buffer.read(480)
+    for thread in threads:
+        thread.join()
+    said = "PlaybackBuffer's producer side: expected one thread at a time, got a second one"
+    assert set(refused) == {said}
+    stats = buffer.stats()
+    assert stats["written_frames"] == sum(writes)
+    assert stats["written_frames"] + stats["overrun_frames"] == len(writes) * 24_000 * 60
+
+
+async def test_a_track_hands_out_20_ms_frames_and_does_not_drift(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    buffer = PlaybackBuffer(24_000, output_rate_hz=48_000, output_channels=2)
+    track = PlaybackTrack(buffer)
+    clock = Clock(monkeypatch)
+    for _ in range(500):
+        assert len(await track.recv()) == 960 * 4
+        clock.now_s += 0.003  # the caller's own work
+    assert clock.slept_s + 500 * 0.003 == pytest.approx(499 * 0.020 + 0.003, abs=1e-6)
+    clock.now_s += 0.300
+    late_s = clock.slept_s
+    for _ in range(15):
+        await track.recv()
+    assert clock.slept_s - late_s < 0.020, "late frames come at once"
+
+
+class Clock:
+    """The loop's clock, driven by the sleeps alone."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now_s = 100.0
+        self.slept_s = 0.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now_s)
+        monkeypatch.setattr(asyncio, "sleep", self._sleep)
+
+    async def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+        self.slept_s += seconds
