@@ -101,7 +101,10 @@ enum Memory {
 
 impl SampleBuffer {
     fn of(name: &str, object: &Bound<'_, PyAny>, num_channels: usize) -> PyResult<Self> {
-        let buffer = PyUntypedBuffer::get(object).map_err(|fault| no_buffer(name, object, fault))?;
+        let buffer = PyUntypedBuffer::get(object)
+            // ctypes leaves the strides out, which PyO3 refuses and a memoryview fills in.
+            .or_else(|_| PyMemoryView::from(object).and_then(|view| PyUntypedBuffer::get(&view)))
+            .map_err(|fault| no_buffer(name, object, fault))?;
         check_item_type(name, object, &buffer)?;
         if !buffer.is_c_contiguous() {
             return Err(PyValueError::new_err(format!(
