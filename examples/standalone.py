@@ -29,7 +29,9 @@ async def main() -> None:
             simulator = await stack.enter_async_context(Simulator())
             where = {"endpoint": simulator.endpoint, "api_key": simulator.api_key}
 
-        model = AzureVoiceLive(model="gpt-realtime", input_sample_rate_hz=48_000, input_channels=2, **where)
+        model = AzureVoiceLive(
+            model="gpt-realtime", input_sample_rate_hz=48_000, input_channels=2, **where
+        )
         answered = asyncio.Event()
 
         @model.on("realtime_model_transcription")

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-DATA = Path(__file__).parent / "data"
+DATA = Path(__file__).parent.parent / "examples" / "audio"
 RATES_HZ = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 96000)
 
 Pcm = npt.NDArray[np.int16]

@@ -18,6 +18,7 @@ from voicelane import AzureVoiceLive
 from voicelane.events import EventName
 
 DATA = Path(__file__).parent / "data"
+AUDIO = Path(__file__).parent.parent / "examples" / "audio"
 TIMEOUT_S = 10.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
 
 EVENT_NAMES: tuple[EventName, ...] = EventName.__args__  # type: ignore[attr-defined]
@@ -50,9 +51,7 @@ class EventLog:
 
     async def hear(self, model: AzureVoiceLive, milliseconds: int, *, of_ms: int) -> None:
         """Hears that much, once `of_ms` of audio wait in the buffer."""
-        async with asyncio.timeout(TIMEOUT_S):
-            while model.playback.buffered_ms < of_ms:
-                await asyncio.sleep(0.001)
+        await until(lambda: model.playback.buffered_ms >= of_ms)
         model.playback.read(milliseconds * 24)
 
     async def wait_until(self, condition: Callable[[], bool]) -> None:
@@ -64,8 +63,15 @@ class EventLog:
 
 def speech(name: str) -> tuple[bytes, int, int]:
     """A recording's PCM, rate in Hz and channels."""
-    with wave.open(str(DATA / name)) as file:
+    with wave.open(str(AUDIO / name)) as file:
         return file.readframes(file.getnframes()), file.getframerate(), file.getnchannels()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Waits for what no event tells: the other end of the socket, the play head."""
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
 
 def reply_pcm(index: int) -> bytes:

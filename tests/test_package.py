@@ -45,7 +45,9 @@ def test_the_core_knows_no_python() -> None:
     tree = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert "rubato" in tree
     assert "pyo3" not in tree
-    outside = [path for path in (ROOT / "rust").rglob("*.rs") if "py" not in path.relative_to(ROOT).parts]
+    outside = [
+        path for path in (ROOT / "rust").rglob("*.rs") if "py" not in path.relative_to(ROOT).parts
+    ]
     assert outside
     assert not [path for path in outside if re.search(r"\bpyo3\b", path.read_text())]
 
@@ -55,3 +57,17 @@ def test_examples_run() -> None:
         run = subprocess.run([sys.executable, example], capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
         assert "heard 3.1 s of the agent" in run.stdout
+
+
+def test_the_readme_runs() -> None:
+    readme = (ROOT / "README.md").read_text()
+    programs = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
+    assert len(programs) == 2
+    outputs = []
+    for program in programs:
+        run = subprocess.run(
+            [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stderr
+        outputs.append(run.stdout)
+    assert outputs[0] == "agent Hello, I can hear you well. How can I help?\n"

@@ -67,7 +67,7 @@ def test_bad_audio_is_refused_by_name(pcm: Any, error: type[Exception], said: st
 )
 def test_bad_base64_is_refused(text: str | bytes) -> None:
     buffer = PlaybackBuffer()
-    with pytest.raises(ValueError, match="base64|whole number of frames"):
+    with pytest.raises(ValueError, match=r"base64|whole number of frames"):
         buffer.write_base64(text)
     assert buffer.stats()["written_frames"] == 0
 
@@ -80,7 +80,9 @@ def test_events_bring_audio_or_none() -> None:
     assert (delta.output_index, delta.content_index) == (2, 1)
     assert (delta.num_frames, delta.written_frames) == (480, 480)
     assert buffer.write_event(b'{"type": "response.done"}') is None
-    assert buffer.write_event(event(response_id="old").encode(), response_id="new").written_frames == 0
+    assert (
+        buffer.write_event(event(response_id="old").encode(), response_id="new").written_frames == 0
+    )
     assert buffer.read(480) == PCM
     assert (buffer.position.item_id, buffer.position.content_index) == ("item", 1)
     assert buffer.position.audio_end_ms == 20
@@ -104,7 +106,7 @@ def test_events_bring_audio_or_none() -> None:
 )
 def test_bad_events_are_refused_and_change_nothing(text: str | bytes) -> None:
     buffer = PlaybackBuffer()
-    with pytest.raises(ValueError, match="event|base64|frames"):
+    with pytest.raises(ValueError, match=r"event|base64|frames"):
         buffer.write_event(text)
     assert buffer.stats()["written_frames"] == 0
     with pytest.raises(TypeError, match="expected str or bytes, got int"):

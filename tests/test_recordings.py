@@ -48,7 +48,9 @@ async def test_a_round_with_a_tool_call() -> None:
     recording = Recording("tool_call_round.yaml")
     async with service(recording.replay) as endpoint:
         config = AzureVoiceLiveConfig(modalities=["text"])
-        model = AzureVoiceLive(model="gpt-realtime", endpoint=endpoint, api_key="key", config=config)
+        model = AzureVoiceLive(
+            model="gpt-realtime", endpoint=endpoint, api_key="key", config=config
+        )
         log = EventLog(model)
         async with model:
             await model.send_text_message("What is the weather in London?")

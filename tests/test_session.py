@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import itertools
 import logging
-from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken, AzureKeyCredential
-from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech
+from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, AzureVoiceLiveSession, errors
 from voicelane.simulator import Faults, Simulator
 
@@ -22,13 +22,6 @@ SILENCE = bytes(960 * 4)
 def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
     arguments = {"api_key": sim.api_key, "model": "gpt-realtime", **arguments}
     return AzureVoiceLive(endpoint=sim.endpoint, **arguments)
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Waits for what the other end of the socket does."""
-    async with asyncio.timeout(TIMEOUT_S):
-        while not condition():
-            await asyncio.sleep(0.001)
 
 
 async def speak_and_pause(model: AzureVoiceLive) -> None:
@@ -63,7 +56,7 @@ async def test_a_spoken_turn_brings_events_transcripts_and_audio_in_order() -> N
             for said in log.all("realtime_model_transcription")
             if said["role"] == "agent" and not said["is_final"]
         ]
-        assert all(later.startswith(earlier) for earlier, later in zip(partial, partial[1:], strict=False))
+        assert all(later.startswith(earlier) for earlier, later in itertools.pairwise(partial))
         assert partial[-1] == log.finals("agent")[0]
         assert log.all("error") == []
 
@@ -166,7 +159,9 @@ async def test_interrupt_cancels_the_response_and_drops_what_still_arrives() -> 
 
 
 async def test_the_first_message_is_what_the_original_sends() -> None:
-    config = AzureVoiceLiveConfig(temperature=0.7, max_completion_tokens=100, input_audio_transcription=None)
+    config = AzureVoiceLiveConfig(
+        temperature=0.7, max_completion_tokens=100, input_audio_transcription=None
+    )
     async with Simulator() as sim:
         model = model_for(sim, config=config)
         model.set_agent(SimpleNamespace(instructions="Be brief."))
@@ -223,7 +218,9 @@ async def test_close_is_idempotent_and_leaves_no_task() -> None:
         await model.aclose()
         await model.aclose()
         assert not model.session_ready
-        assert asyncio.all_tasks() <= before | {task for task in asyncio.all_tasks() if not ours(task)}
+        assert asyncio.all_tasks() <= before | {
+            task for task in asyncio.all_tasks() if not ours(task)
+        }
         await model.handle_audio_input(SILENCE)
         assert log.all("error") == []
         assert await model.wait_closed() is None
@@ -294,7 +291,9 @@ async def test_nobody_there_is_told_with_the_variable_to_check() -> None:
     async with Simulator() as sim:
         endpoint = sim.endpoint
     model = AzureVoiceLive(model="gpt-realtime", endpoint=endpoint, api_key="key")
-    with pytest.raises(errors.ConnectError, match=r"cannot reach 127.0.0.1.*AZURE_VOICE_LIVE_ENDPOINT"):
+    with pytest.raises(
+        errors.ConnectError, match=r"cannot reach 127.0.0.1.*AZURE_VOICE_LIVE_ENDPOINT"
+    ):
         await model.connect()
 
 
@@ -330,7 +329,11 @@ async def test_a_service_that_says_nothing_is_not_ready_in_time() -> None:
 async def test_settings_that_the_service_refuses_fail_the_connect() -> None:
     async def refuse(websocket: web.WebSocketResponse) -> None:
         await websocket.receive()
-        details = {"type": "invalid_request_error", "code": "bad_voice", "message": "No such voice."}
+        details = {
+            "type": "invalid_request_error",
+            "code": "bad_voice",
+            "message": "No such voice.",
+        }
         await websocket.send_json({"type": "error", "error": details})
         await websocket.receive()
 
@@ -376,7 +379,9 @@ async def test_events_that_nobody_can_read_do_not_end_the_session() -> None:
         log = EventLog(model)
         async with model:
             assert (await log.wait_for("text_response"))["text"] == "still here"
-            assert len(log.all("error")) == 4  # three unreadable texts and the error without a message
+            assert (
+                len(log.all("error")) == 4
+            )  # three unreadable texts and the error without a message
 
 
 async def test_the_slow_network_costs_the_oldest_audio_and_one_error(
@@ -440,7 +445,10 @@ class TestCredentials:
         assert AzureVoiceLive(model="m", credential=given, api_key="key").credential is given
         assert AzureVoiceLive(model="m", api_key="key").credential.key == "key"
         model = AzureVoiceLive(model="m")
-        assert (model.credential.key, model.endpoint) == ("from-environment", "wss://from.environment")
+        assert (model.credential.key, model.endpoint) == (
+            "from-environment",
+            "wss://from.environment",
+        )
 
     def test_without_any_the_default_chain_and_endpoint_are_taken(
         self, monkeypatch: pytest.MonkeyPatch

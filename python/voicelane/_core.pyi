@@ -6,11 +6,25 @@
 its owner may write to it meanwhile.
 """
 
-from typing import Literal, final
+from typing import Literal, Self, final
 
 from typing_extensions import Buffer
 
-__all__ = ["CaptureEncoder", "ConcurrencyError", "Resampler"]
+__all__ = [
+    "AudioDelta",
+    "CaptureEncoder",
+    "ConcurrencyError",
+    "PlaybackBuffer",
+    "PlaybackPosition",
+    "Resampler",
+    "__version__",
+    "build_info",
+]
+
+__version__: str
+
+def build_info() -> dict[str, str]:
+    """Tell what this extension module was built as: version, profile, target, abi."""
 
 class ConcurrencyError(RuntimeError):
     """Two threads used one side of the same object at the same moment."""
@@ -155,3 +169,191 @@ class CaptureEncoder:
     @property
     def clipped_samples(self) -> int:
         """Samples that were saturated since construction or `reset`."""
+
+@final
+class PlaybackPosition:
+    """Where the play head stands.
+
+    Attributes:
+        item_id: the item last heard, None before the first one or where the producer named none.
+        content_index: its content part.
+        audio_end_ms: milliseconds of it that were heard, rounded down. Silence, faded and dropped
+            frames do not count.
+    """
+
+    @property
+    def item_id(self) -> str | None: ...
+    @property
+    def content_index(self) -> int: ...
+    @property
+    def audio_end_ms(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __hash__(self, /) -> int: ...
+
+@final
+class AudioDelta:
+    """What one ``response.audio.delta`` event brought.
+
+    Attributes:
+        response_id: the response it belongs to.
+        item_id: the item it belongs to.
+        output_index: the item's place in the response.
+        content_index: the content part within the item.
+        num_frames: frames that the event carried.
+        written_frames: frames that the buffer took: fewer where it was full, none where the audio was
+            of another response than the one wanted.
+    """
+
+    @property
+    def response_id(self) -> str | None: ...
+    @property
+    def item_id(self) -> str | None: ...
+    @property
+    def output_index(self) -> int: ...
+    @property
+    def content_index(self) -> int: ...
+    @property
+    def num_frames(self) -> int: ...
+    @property
+    def written_frames(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    __hash__: None  # type: ignore[assignment]
+
+@final
+class PlaybackBuffer:
+    """What the service said, kept until it is heard.
+
+    One thread at a time may write and one may read, at the same moment; neither waits for the other.
+    The control methods may be called from any thread.
+
+    Args:
+        sample_rate_hz: of what is written, 4000 to 192000.
+        num_channels: of what is written, 1 to 8, interleaved.
+        output_rate_hz: of what is read; default as written.
+        output_channels: of what is read: 1, `num_channels`, or any number where one channel is written.
+        max_buffered_ms: how much may wait to be heard.
+
+    Raises:
+        ValueError: an argument out of range.
+        TypeError: an argument that is no whole number.
+    """
+
+    def __new__(
+        cls,
+        sample_rate_hz: int = 24000,
+        *,
+        num_channels: int = 1,
+        output_rate_hz: int | None = None,
+        output_channels: int = 1,
+        max_buffered_ms: int = 600000,
+    ) -> Self: ...
+    def write(self, pcm: Buffer, /, *, item_id: str | None = None, content_index: int = 0) -> int:
+        """Append s16le PCM of one content part.
+
+        Returns:
+            The frames taken: fewer than given where `max_buffered_ms` is reached.
+
+        Raises:
+            ValueError: not a whole number of frames, or a non-contiguous buffer.
+            TypeError: no buffer of int16 or bytes.
+            ConcurrencyError: another thread is writing.
+        """
+
+    def write_base64(
+        self, text: str | bytes, /, *, item_id: str | None = None, content_index: int = 0
+    ) -> int:
+        """Append base64 of s16le PCM, decoded straight into the buffer.
+
+        Returns:
+            The frames taken.
+
+        Raises:
+            ValueError: no standard base64 with padding, or not a whole number of frames.
+            TypeError: neither str nor bytes.
+            ConcurrencyError: another thread is writing.
+        """
+
+    def write_event(
+        self, text: str | bytes, /, *, response_id: str | None = None
+    ) -> AudioDelta | None:
+        """Append the audio of a raw server event.
+
+        Args:
+            text: the event as it came.
+            response_id: when given, audio of any other response is dropped.
+
+        Returns:
+            None where the event is no ``response.audio.delta``.
+
+        Raises:
+            ValueError: no JSON object, or an audio delta without good base64 of whole frames.
+            TypeError: neither str nor bytes.
+            ConcurrencyError: another thread is writing.
+        """
+
+    def finish(self) -> None:
+        """Declare the utterance complete: running dry from here on is no underrun."""
+
+    def read(self, num_frames: int, /) -> bytes:
+        """Take the next frames: always `num_frames`, silence where there are none."""
+
+    def read_into(self, buffer: Buffer, /) -> int:
+        """Fill a writable buffer of int16 or bytes with the next frames.
+
+        Returns:
+            The real frames; the rest is silence.
+
+        Raises:
+            ValueError: a read-only or non-contiguous buffer, or half a frame.
+            TypeError: no buffer of int16 or bytes.
+            ConcurrencyError: another thread is reading.
+        """
+
+    def interrupt(self, *, fade_ms: int = 0) -> PlaybackPosition:
+        """Drop everything written so far at the next read, after a fade of at most `fade_ms`.
+
+        What is written after this call is kept.
+
+        Returns:
+            What was heard up to now.
+        """
+
+    def pause(self) -> None:
+        """Hand out silence from the next read on; what is buffered stays."""
+
+    def resume(self) -> None:
+        """Go on where `pause` stopped."""
+
+    def clear(self) -> None:
+        """Drop everything written so far at the next read."""
+
+    def stats(self) -> dict[str, int]:
+        """Count since the buffer was made.
+
+        The keys: written_frames, played_frames, buffered_frames, dropped_frames, silent_frames,
+        underruns, overrun_frames.
+        """
+
+    @property
+    def position(self) -> PlaybackPosition:
+        """Which item was last heard, and how much of it."""
+
+    @property
+    def buffered_ms(self) -> float:
+        """Milliseconds that wait to be heard."""
+
+    @property
+    def played_ms(self) -> float:
+        """Milliseconds heard since the buffer was made."""
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing is left to be heard."""
+
+    @property
+    def output_rate_hz(self) -> int:
+        """Frames per second of what is read."""
+
+    @property
+    def output_channels(self) -> int:
+        """Channels of what is read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal, cast, get_args
 
 AZURE_VOICE_LIVE_SAMPLE_RATE = 24_000
 
@@ -66,14 +66,24 @@ class AzureVoiceLiveConfig:
         """Whether the session hears and speaks."""
         return "audio" in map(plain, self.modalities)
 
+    @property
+    def input_encoding(self) -> Encoding:
+        """How microphone audio is sent."""
+        return cast(Encoding, plain(self.input_audio_format))
+
+    @property
+    def input_rate_hz(self) -> int:
+        """The rate at which it is sent: G.711 is 8 kHz."""
+        return AZURE_VOICE_LIVE_SAMPLE_RATE if self.input_encoding == "pcm16" else 8_000
+
     def session_update(self, *, model: str, instructions: str) -> dict[str, Any]:
         """The ``session`` object of the first ``session.update``."""
         session: dict[str, Any] = {
             "modalities": [plain(text) for text in self.modalities],
             "instructions": instructions,
             "voice": voice_of(self.voice),
-            "input_audio_format": plain(self.input_audio_format),
-            "input_audio_sampling_rate": input_rate_hz(self.input_audio_format),
+            "input_audio_format": self.input_encoding,
+            "input_audio_sampling_rate": self.input_rate_hz,
             "output_audio_format": plain(self.output_audio_format),
             "turn_detection": {
                 "type": "server_vad",
@@ -100,17 +110,13 @@ class AzureVoiceLiveConfig:
         return {"model": wanted}
 
 
-ENCODINGS = ("pcm16", "g711_ulaw", "g711_alaw")
+Encoding = Literal["pcm16", "g711_ulaw", "g711_alaw"]
+ENCODINGS: tuple[Encoding, ...] = get_args(Encoding)
 
 
 def plain(value: object) -> str:
     """The wire text of an enumeration member or a string."""
     return str(getattr(value, "value", value))
-
-
-def input_rate_hz(input_audio_format: str) -> int:
-    """The rate on the wire: G.711 is 8 kHz."""
-    return AZURE_VOICE_LIVE_SAMPLE_RATE if plain(input_audio_format) == "pcm16" else 8_000
 
 
 def voice_of(name: str) -> str | dict[str, str]:

@@ -71,7 +71,9 @@ class ConnectionLostError(VoiceLiveError):
     """An open connection ended; ``code`` is the websocket close code, 1006 where there was none."""
 
     def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(f"Azure Voice Live closed the connection (code {code}{reason and ': ' + reason})")
+        super().__init__(
+            f"Azure Voice Live closed the connection (code {code}{reason and ': ' + reason})"
+        )
         self.code = code
         self.reason = reason
 

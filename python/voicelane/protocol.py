@@ -166,7 +166,7 @@ class Conversation:
             return [Send(event)]
         if len(self._waiting_responses) >= _MAX_WAITING_RESPONSES:
             raise RuntimeError(
-                f"expected at most {_MAX_WAITING_RESPONSES} responses waiting for the active one, got one more"
+                f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
             )
         self._waiting_responses.append(event)
         return []
@@ -196,7 +196,7 @@ class Conversation:
             kind=details.get("type"),
         )
         if self._response_requested and self._active_response is None:
-            # It may have been the request for a response that failed: the next one must not wait for it.
+            # Perhaps it was the request for a response that failed: the next must not wait for it.
             return [Fault(error), *self._next_response()]
         return [Fault(error)]
 

@@ -6,19 +6,27 @@ import asyncio
 import json
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from ._core import CaptureEncoder, PlaybackBuffer
 from .config import AZURE_VOICE_LIVE_SAMPLE_RATE, DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
-from .config import input_rate_hz, plain
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
 from .emitter import EventEmitter
 from .errors import ConnectionLostError, SessionNotReadyError, VoiceLiveError
 from .playback import PlaybackTrack
-from .protocol import Action, Conversation, Emit, Fault, FinishPlayback, InterruptPlayback, Send
-from .protocol import SessionReady, trim_to_whole_samples
+from .protocol import (
+    Action,
+    Conversation,
+    Emit,
+    Fault,
+    FinishPlayback,
+    InterruptPlayback,
+    Send,
+    SessionReady,
+    trim_to_whole_samples,
+)
 from .transport import ConnectOptions, Transport
 from .uplink import Uplink, UplinkFullError
 
@@ -92,8 +100,8 @@ class AzureVoiceLive(EventEmitter):
         self._encoder = CaptureEncoder(
             input_sample_rate_hz,
             input_channels,
-            target_rate_hz=input_rate_hz(self.config.input_audio_format),
-            encoding=plain(self.config.input_audio_format),
+            target_rate_hz=self.config.input_rate_hz,
+            encoding=self.config.input_encoding,
             chunk_ms=_CHUNK_MS,
         )
         self._owns_credential = credential is None
@@ -129,7 +137,7 @@ class AzureVoiceLive(EventEmitter):
     @property
     def target_sample_rate(self) -> int:
         """Frames per second on the wire."""
-        return input_rate_hz(self.config.input_audio_format)
+        return self.config.input_rate_hz
 
     @property
     def _agent_speaking(self) -> bool:
@@ -185,7 +193,9 @@ class AzureVoiceLive(EventEmitter):
                 await self.drain_handlers()
         except TimeoutError:
             # gather cancelled them: they were the user's, and had their time.
-            _log.warning("Event handlers still ran %g s after the session was closed", _HANDLER_DRAIN_S)
+            _log.warning(
+                "Event handlers still ran %g s after the session was closed", _HANDLER_DRAIN_S
+            )
 
     async def __aenter__(self) -> Self:
         await self.connect()
@@ -268,7 +278,8 @@ class AzureVoiceLive(EventEmitter):
         dropped = self._uplink.put_audio(text, self._duration_ms(text))
         if dropped and not self._dropping:
             self.emit(
-                "error", "Error processing audio input: the network is too slow, dropping the oldest audio"
+                "error",
+                "Error processing audio input: the network is too slow, dropping the oldest audio",
             )
         self._dropping = dropped
 
@@ -336,7 +347,7 @@ class AzureVoiceLive(EventEmitter):
             self.emit("error", f"{failure}: {error}")
 
     def _duration_ms(self, text: str) -> float:
-        frame_bytes = 2 if plain(self.config.input_audio_format) == "pcm16" else 1
+        frame_bytes = 2 if self.config.input_encoding == "pcm16" else 1
         return len(text) * 3 / 4 / frame_bytes / self.target_sample_rate * 1000
 
     # --- the connection's tasks --------------------------------------------------------------
@@ -350,7 +361,7 @@ class AzureVoiceLive(EventEmitter):
                 group.create_task(self._send(transport), name="azure-voice-live-sender")
         except* VoiceLiveError as errors:
             error = _first(errors)
-        except* Exception as errors:
+        except* Exception as errors:  # noqa: BLE001 - told to the caller, and not swallowed: logged
             _log.exception("The session ended on a fault of voicelane itself")
             error = VoiceLiveError(f"Error processing events: {_first(errors)!r}")
         was_ready = self.session_ready

@@ -54,7 +54,9 @@ class Uplink:
             UplinkFullError: the connection takes nothing and too many wait.
         """
         if len(self._events) >= MAX_WAITING_EVENTS:
-            raise UplinkFullError(f"expected at most {MAX_WAITING_EVENTS} waiting events, got one more")
+            raise UplinkFullError(
+                f"expected at most {MAX_WAITING_EVENTS} waiting events, got one more"
+            )
         self._events.append((self._next(), event))
 
     async def get(self) -> Mapping[str, Any]:

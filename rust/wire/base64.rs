@@ -26,6 +26,9 @@ pub fn decoded_len(text: &[u8]) -> Result<usize> {
 ///
 /// # Errors
 /// Text that is not standard base64 with padding.
+///
+/// # Panics
+/// If `bytes` is shorter than that.
 pub fn decode_into(text: &[u8], bytes: &mut [u8]) -> Result<()> {
     let expected_len = bytes.len();
     match STANDARD.decode(text, Out::from_slice(bytes)) {

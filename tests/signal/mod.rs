@@ -30,7 +30,7 @@ pub fn noise(num_samples: usize, seed: u64) -> Vec<i16> {
 
 /// Speech: mono 48 kHz, from the recorded question (its left channel).
 pub fn speech_48k_stereo() -> Vec<i16> {
-    let file = include_bytes!("../data/question-48k-stereo.wav");
+    let file = include_bytes!("../../examples/audio/question-48k-stereo.wav");
     let start = 8 + file.windows(4).position(|tag| tag == b"data").expect("a WAV file has a data chunk");
     file[start..].chunks_exact(2).map(|sample| i16::from_le_bytes([sample[0], sample[1]])).collect()
 }

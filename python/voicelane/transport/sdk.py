@@ -97,7 +97,8 @@ def _connect_error(host: str, error: BaseException) -> ConnectError:
         status = cause.status
         if status in (401, 403):
             return AuthenticationError(
-                f"{host} refused the credentials (HTTP {status}): check {API_KEY_VARIABLE}", status=status
+                f"{host} refused the credentials (HTTP {status}): check {API_KEY_VARIABLE}",
+                status=status,
             )
         return ConnectError(f"{host} refused the connection (HTTP {status})", status=status)
     if isinstance(cause, aiohttp.ClientConnectorError):
