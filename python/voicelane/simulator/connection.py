@@ -1,0 +1,176 @@
+"""One client's websocket: carries messages to its conversation and sends what is due, in time."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from contextlib import suppress
+
+from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
+
+from .conversation import Conversation
+from .events import Event
+from .faults import Faults
+from .record import Record
+
+_CLOSE_TIMEOUT_S = 1.0
+
+
+class Connection:
+    """A connection to the simulator, for tests to look at and to disturb.
+
+    Attributes:
+        received: The client's events, in order (see `Record`).
+        audio: The start of the audio that it appended, decoded from base64.
+        sent: How many events it was sent, by type.
+        close_code: The websocket code that the side which closed it sent, 1006 if it was cut;
+            None while it is open.
+    """
+
+    def __init__(
+        self,
+        request: web.Request,
+        websocket: web.WebSocketResponse,
+        conversation: Conversation,
+        record: Record,
+        faults: Faults,
+    ) -> None:
+        self.received = record.received
+        self.audio = record.audio
+        self.sent = record.sent
+        self.close_code: int | None = None
+        self._record = record
+        self._request = request
+        self._websocket = websocket
+        self._conversation = conversation
+        self._faults = faults
+        self._loop = asyncio.get_running_loop()
+        # Held while the conversation moves on and until what it said is sent: keeps the order.
+        self._sending = asyncio.Lock()
+        self._rescheduled = asyncio.Event()
+        self._news = asyncio.Event()
+        self._closing: asyncio.Future[tuple[int, str] | None] = self._loop.create_future()
+        self._ended = asyncio.Event()
+
+    @property
+    def audio_bytes(self) -> int:
+        """How many bytes of audio the client appended."""
+        return self._record.audio_bytes
+
+    async def wait_until(self, condition: Callable[[Connection], bool]) -> None:
+        """Wait until `condition(self)` holds; it is asked again after each message."""
+        while not condition(self):
+            await self._news.wait()
+
+    async def send(self, event: Event) -> None:
+        """Send one event of the caller's making, between two of the conversation's."""
+        async with self._sending:
+            await self._send([event])
+
+    async def close(self, code: int = 1001, reason: str = "") -> None:
+        """Close the websocket with this code; wait a second at most for the client's answer."""
+        self._begin_close((code, reason))
+        await self._ended.wait()
+
+    async def abort(self) -> None:
+        """Cut the TCP connection, without a word."""
+        self._begin_close(None)
+        await self._ended.wait()
+
+    async def run(self) -> None:
+        """Serve the client until one side closes."""
+        try:
+            async with self._sending:
+                await self._send(self._conversation.open())
+            async with asyncio.TaskGroup() as tasks:
+                listener = tasks.create_task(self._listen(), name="simulator-listener")
+                speaker = tasks.create_task(self._speak(), name="simulator-speaker")
+                await asyncio.wait((listener, self._closing), return_when=asyncio.FIRST_COMPLETED)
+                listener.cancel()
+                speaker.cancel()
+            # Only now: aiohttp waits for the client's close only if nobody else reads.
+            await self._finish_close()
+        finally:
+            if self.close_code is None:
+                self.close_code = WSCloseCode.ABNORMAL_CLOSURE
+            self._ended.set()
+            self._tell_news()
+
+    def _begin_close(self, code_and_reason: tuple[int, str] | None) -> None:
+        """Let `run` close with this code, or cut the connection (None)."""
+        if not self._closing.done():
+            self._closing.set_result(code_and_reason)
+
+    async def _finish_close(self) -> None:
+        if not self._closing.done():
+            if self.close_code is None:
+                self.close_code = self._websocket.close_code
+            return
+        code_and_reason = self._closing.result()
+        if code_and_reason is None:
+            self.close_code = WSCloseCode.ABNORMAL_CLOSURE
+            self._cut()
+            return
+        self.close_code, reason = code_and_reason
+        try:
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._websocket.close(code=self.close_code, message=reason.encode())
+        except TimeoutError:  # a client that does not read
+            self._cut()
+
+    def _cut(self) -> None:
+        if self._request.transport is not None:
+            self._request.transport.abort()
+
+    async def _listen(self) -> None:
+        async for message in self._websocket:
+            if message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
+                self.close_code = message.data.code  # which aiohttp has told the client
+            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+                return
+            async with self._sending:
+                due_s = self._conversation.due_s
+                events = self._conversation.receive(message.data, self._loop.time())
+                if self._conversation.due_s != due_s:
+                    self._rescheduled.set()
+                await self._send(events)
+            self._tell_news()
+
+    async def _speak(self) -> None:
+        while True:
+            await self._wait_until_due()
+            async with self._sending:
+                if self._is_due():  # still: a message may have cancelled it meanwhile
+                    await self._send(self._conversation.advance(self._loop.time()))
+            await asyncio.sleep(0)  # at infinite speed, let the others have their turn
+
+    def _is_due(self) -> bool:
+        due_s = self._conversation.due_s
+        return due_s is not None and due_s <= self._loop.time()
+
+    async def _wait_until_due(self) -> None:
+        while not self._is_due():
+            self._rescheduled.clear()
+            with suppress(TimeoutError):  # the time has come
+                async with asyncio.timeout_at(self._conversation.due_s):
+                    await self._rescheduled.wait()
+
+    async def _send(self, events: list[Event]) -> None:
+        for event in events:
+            if self._faults.accept_silently or self._closing.done():
+                return
+            # The client may go between two events; then the listener ends the session.
+            with suppress(ConnectionError):
+                await self._websocket.send_str(json.dumps(event, separators=(",", ":")))
+                self.sent[event["type"]] += 1
+            if self.sent["response.audio.delta"] == self._faults.close_after_deltas:
+                self._fail()
+
+    def _fail(self) -> None:
+        code = self._faults.close_code
+        self._begin_close(None if code is None else (code, self._faults.close_reason))
+
+    def _tell_news(self) -> None:
+        news, self._news = self._news, asyncio.Event()
+        news.set()
