@@ -14,6 +14,7 @@ from typing import Any
 
 import yaml
 from aiohttp import WSMsgType, web
+
 from voicelane import AzureVoiceLive
 from voicelane.events import EventName
 

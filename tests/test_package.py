@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 import voicelane
 
 ROOT = Path(__file__).parent.parent
@@ -66,7 +67,10 @@ def test_the_readme_runs() -> None:
     outputs = []
     for program in programs:
         run = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program], capture_output=True, text=True, check=False
+            [sys.executable, "-W", "error", "-c", program],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert run.returncode == 0, run.stderr
         outputs.append(run.stdout)

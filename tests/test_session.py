@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken, AzureKeyCredential
+
 from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, AzureVoiceLiveSession, errors
 from voicelane.simulator import Faults, Simulator
