@@ -39,6 +39,7 @@ _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
 _INTERRUPT_FADE_MS = 20
+_EMPTY_APPEND_CHARS = len('{"type":"input_audio_buffer.append","audio":""}')
 
 
 @dataclass
@@ -269,11 +270,11 @@ class AzureVoiceLive(EventEmitter):
         if not self.session_ready or self._closing or not self.config.has_audio:
             return
         try:
-            text = self._encoder.encode(audio_data)
+            text = self._encoder.encode_event(audio_data)
         except (TypeError, ValueError, RuntimeError) as error:
             self.emit("error", f"Error processing audio input: {error}")
             return
-        if not text:
+        if text is None:
             return
         dropped = self._uplink.put_audio(text, self._duration_ms(text))
         if dropped and not self._dropping:
@@ -348,7 +349,8 @@ class AzureVoiceLive(EventEmitter):
 
     def _duration_ms(self, text: str) -> float:
         frame_bytes = 2 if self.config.input_encoding == "pcm16" else 1
-        return len(text) * 3 / 4 / frame_bytes / self.target_sample_rate * 1000
+        num_bytes = (len(text) - _EMPTY_APPEND_CHARS) * 3 / 4
+        return num_bytes / frame_bytes / self.target_sample_rate * 1000
 
     # --- the connection's tasks --------------------------------------------------------------
 
@@ -395,7 +397,11 @@ class AzureVoiceLive(EventEmitter):
 
     async def _send(self, transport: Transport) -> None:
         while True:
-            await transport.send(await self._uplink.get())
+            match await self._uplink.get():
+                case str(text):
+                    await transport.send_text(text)
+                case event:
+                    await transport.send(event)
 
     def _obey(self, actions: Iterable[Action]) -> None:
         for action in actions:

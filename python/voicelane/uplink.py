@@ -37,7 +37,7 @@ class Uplink:
         self._emptied.set()
 
     def put_audio(self, text: str, duration_ms: float) -> bool:
-        """Appends base64 audio. Returns whether older audio had to go for it."""
+        """Appends the text of an audio event. Returns whether older audio had to go for it."""
         self._audio.append((self._next(), duration_ms, text))
         self._waiting_audio_ms += duration_ms
         overflow = self._waiting_audio_ms > self.max_audio_ms
@@ -59,8 +59,8 @@ class Uplink:
             )
         self._events.append((self._next(), event))
 
-    async def get(self) -> Mapping[str, Any]:
-        """The next client event. Asking for it says that the one before was sent."""
+    async def get(self) -> str | Mapping[str, Any]:
+        """The next audio text or control event. Asking for it says that the one before was sent."""
         self._in_flight = False
         while not self._audio and not self._events:
             self._emptied.set()
@@ -70,7 +70,7 @@ class Uplink:
         if self._audio and (not self._events or self._audio[0][0] < self._events[0][0]):
             _, duration_ms, text = self._audio.popleft()
             self._waiting_audio_ms -= duration_ms
-            return {"type": "input_audio_buffer.append", "audio": text}
+            return text
         return self._events.popleft()[1]
 
     async def wait_empty(self) -> None:
