@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 export VIRTUAL_ENV := $(abspath $(VENV))
 unexport CONDA_PREFIX
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python docs clean
@@ -54,9 +55,9 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 	@scripts/system-packages
 	@echo "Making $(VENV): Python packages, then a minute of compiling"
 	@scripts/make-venv $(VENV)
-	@$(BIN)/python scripts/requirements | $(BIN)/python -m pip install --quiet --requirement /dev/stdin
+	@$(BIN)/python scripts/requirements | $(BIN)/python -m pip install --requirement /dev/stdin
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	@$(BIN)/python -m pip install --quiet --group test
+	@$(BIN)/python -m pip install --group test
 	@touch $@
