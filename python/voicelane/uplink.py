@@ -73,6 +73,16 @@ class Uplink:
             return text
         return self._events.popleft()[1]
 
+    def forget_events(self) -> None:
+        """Drops the control events: they were for a connection that is lost. Audio stays."""
+        self._events.clear()
+        self._in_flight = False
+
+    @property
+    def waiting_audio_ms(self) -> float:
+        """How much audio waits."""
+        return self._waiting_audio_ms
+
     async def wait_empty(self) -> None:
         """Until everything put so far was sent."""
         await self._emptied.wait()
