@@ -166,4 +166,6 @@ def typed(name: str, payload: Any) -> Event | None:
     if kind is Error:
         return Error(str(payload))
     values = payload if isinstance(payload, Mapping) else {}
-    return kind(**{field.name: values.get(field.name) for field in fields(kind)})
+    make: Any = kind
+    event: Event = make(**{field.name: values.get(field.name) for field in fields(kind)})
+    return event

@@ -27,6 +27,7 @@ class Keeper:
         open_link: opens a fresh link that knows the conversation.
         swap: makes a fresh link the session's.
         is_pause: whether nobody speaks.
+        lost: is told that there is no connection for now.
         emit: tells the handlers.
     """
 
@@ -36,12 +37,14 @@ class Keeper:
         open_link: Callable[[], Awaitable[Link]],
         swap: Callable[[Link], Awaitable[None]],
         is_pause: Callable[[], bool],
+        lost: Callable[[], None],
         emit: Callable[[str, Any], None],
     ) -> None:
         self._policy = policy
         self._open_link = open_link
         self._swap = swap
         self._is_pause = is_pause
+        self._lost = lost
         self._emit = emit
 
     async def keep(self, link: Link) -> VoiceLiveError | None:
@@ -86,6 +89,7 @@ class Keeper:
             return None
 
     async def _reconnect(self, error: VoiceLiveError) -> Link | None:
+        self._lost()
         self._emit("error", str(error))
         for attempt, delay_s in enumerate(self._policy.delays_s(), start=1):
             if not self._policy.is_retryable(error):

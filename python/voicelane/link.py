@@ -52,6 +52,8 @@ class Link:
         self.expires_at_s: float | None = None
         self._accepted = asyncio.Event()
         self._refused: ServiceError | None = None
+        self.replayed_ids: set[str] = set()
+        self._reader: asyncio.Task[None] | None = None
         self._task: asyncio.Task[VoiceLiveError | None] | None = None
 
     def accept(self, session_id: str | None, expires_at_s: float | None) -> None:
@@ -87,32 +89,42 @@ class Link:
             await asyncio.wait(
                 {reader, accepted}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
-            if reader.done():
-                reader.result()
             if self._refused is not None:
                 raise self._refused
             if not self.is_accepted:
+                if reader.done():
+                    reader.result()
                 raise SessionNotReadyError("Azure Voice Live session did not become ready in time")
             for event in history:
                 await self.transport.send(event)
+                self.replayed_ids.add(event["item"]["id"])
         except BaseException:
             await _cancel(reader)
             raise
         finally:
             accepted.cancel()
-        self._task = asyncio.create_task(self._serve(reader), name="azure-voice-live-events")
+        self._reader = reader
+
+    def start(self) -> None:
+        """Begins to send what the uplink holds. From now on the uplink is this link's."""
+        assert self._reader is not None, "the link is not open"
+        name = "azure-voice-live-events"
+        self._task = asyncio.create_task(self._serve(self._reader), name=name)
 
     @property
     def task(self) -> asyncio.Task[VoiceLiveError | None]:
         """Ends with the connection; its result says why."""
-        assert self._task is not None, "the link is not open"
+        assert self._task is not None, "the link was not started"
         return self._task
+
+    async def stop(self) -> None:
+        """Ends both tasks: nothing is read or sent any more."""
+        await _cancel(*(task for task in (self._task, self._reader) if task is not None))
 
     async def close(self) -> None:
         """Ends both tasks and the connection. Idempotent."""
         try:
-            if self._task is not None:
-                await _cancel(self._task)
+            await self.stop()
         finally:
             await self.transport.close()
 

@@ -22,7 +22,8 @@ class _Mark:
 class PlayHeadWatch:
     """Calls back when frames of a playback buffer were heard, or at least passed.
 
-    The consumer may be any thread, so the head is looked at every 10 ms, and only while something waits for it.
+    The consumer may be any thread, so the head is looked at every 10 ms, and only while something waits
+    for it.
 
     Args:
         playback: the buffer.

@@ -6,7 +6,6 @@ import asyncio
 import logging
 import os
 import secrets
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
@@ -34,8 +33,8 @@ from .history import History
 from .keeper import Keeper
 from .link import Link
 from .metrics import Metrics
-from .play_head import PlayHeadWatch
 from .playback import PlaybackTrack
+from .playout import Playout
 from .protocol import Conversation
 from .reconnect import ReconnectPolicy
 from .reply import Reply
@@ -50,7 +49,6 @@ _CHUNK_MS = 20
 _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
-_INTERRUPT_FADE_MS = 20
 _EMPTY_APPEND_CHARS = len('{"type":"input_audio_buffer.append","audio":""}')
 
 
@@ -133,15 +131,19 @@ class AzureVoiceLive(EventEmitter):
         self._closing = False
         self._ended: VoiceLiveError | None = None
         self._keeper = Keeper(
-            reconnect or ReconnectPolicy(), self._open_link, self._swap, self._is_pause, self.emit
+            reconnect or ReconnectPolicy(),
+            open_link=self._open_link,
+            swap=self._swap,
+            is_pause=self._is_pause,
+            lost=self._session_ready_event.clear,
+            emit=self.emit,
         )
         self._link: Link | None = None
         self._uplink = Uplink()
         self._dropping = False
         self._history = History()
         self._metrics = Metrics()
-        self._play_head = PlayHeadWatch(self.playback)
-        self._agent_is_heard = False
+        self._playout = Playout(self.playback, self._metrics, self.emit)
         self._streams: list[EventStream] = []
 
     # --- what it is --------------------------------------------------------------------------
@@ -163,7 +165,7 @@ class AzureVoiceLive(EventEmitter):
 
     @property
     def _agent_speaking(self) -> bool:
-        return self._agent_is_heard
+        return self._playout.agent_is_heard
 
     @property
     def _user_speaking(self) -> bool:
@@ -197,11 +199,10 @@ class AzureVoiceLive(EventEmitter):
             except VoiceLiveError as error:
                 self.emit("error", f"Error connecting to Azure Voice Live API: {error}")
                 raise
+            self._use(link)
             keeper = asyncio.create_task(self._keep(link), name="azure-voice-live-keeper")
-            self._session = AzureVoiceLiveSession(
-                link.transport.connection, link.session_id, tasks=[keeper]
-            )
-            self._set_link(link)
+            connection = link.transport.connection
+            self._session = AzureVoiceLiveSession(connection, link.session_id, tasks=[keeper])
 
     async def aclose(self) -> None:
         """Closes the connection and ends every task. Idempotent."""
@@ -254,9 +255,7 @@ class AzureVoiceLive(EventEmitter):
                 for reply in link.conversation.abandon():
                     reply.finish("cancelled")
                 await link.close()
-            await self._play_head.close()
-        self._agent_is_heard = False
-        self.playback.clear()
+            await self._playout.close()
         self._uplink = Uplink()
         self._history = History()
         self._encoder.reset()
@@ -286,27 +285,29 @@ class AzureVoiceLive(EventEmitter):
             raise
         return link
 
-    def _set_link(self, link: Link) -> None:
+    def _use(self, link: Link) -> None:
         self._link = link
         self._ended = None
+        link.start()
         self._session_ready_event.set()
 
     async def _swap(self, link: Link) -> None:
         """Takes a fresh link in place of one that is lost or about to expire."""
-        assert self._session is not None
-        assert self._link is not None
         old = self._link
+        assert self._session is not None
+        assert old is not None
+        await old.stop()
         asked_again = old.conversation.abandon()
-        self._uplink.forget_events()
+        self._uplink.forget_events(but=lambda event: _is_new_item(event, link.replayed_ids))
         self._session.connection = link.transport.connection
         self._session.session_id = link.session_id
-        self._set_link(link)
+        self._use(link)
         self._metrics.num_reconnects += 1
-        await old.close()
         if asked_again:
             self.playback.clear()
         for reply in asked_again:
             self._obey(link, link.conversation.request_response(reply))
+        await old.close()
 
     async def _keep(self, link: Link) -> None:
         error = await self._keeper.keep(link)
@@ -494,18 +495,16 @@ class AzureVoiceLive(EventEmitter):
                     self._put_event(event)
                 case Emit(event, payload):
                     if event == "user_speech_ended":
-                        self._metrics.first_audio.start(time.monotonic())
-                        self._metrics.first_heard.start(time.monotonic())
+                        self._playout.user_speech_ended()
                     self.emit(event, payload)
                 case InterruptPlayback():
-                    self._interrupt_playback()
+                    self._playout.interrupt()
                 case SpeechBegins(frames):
-                    self._speech_begins(frames)
+                    self._playout.begins(frames)
                 case SpeechComplete():
-                    self.playback.finish()
-                    self._play_head.when_passed(self._written_frames(), self._speech_ended)
+                    self._playout.is_complete()
                 case ReplyDone(reply):
-                    self._play_head.when_passed(self._written_frames(), reply.finish)
+                    self._playout.when_passed(reply.finish)
                 case ReplyFailed(reply, error):
                     reply.finish("failed", error)
                 case SessionReady(session_id, expires_at_s):
@@ -522,35 +521,11 @@ class AzureVoiceLive(EventEmitter):
         except UplinkFullError as error:
             self.emit("error", f"Failed to send event: {error}")
 
-    def _interrupt_playback(self) -> None:
-        was_heard = self.playback.stats()["buffered_frames"] > 0
-        self.playback.interrupt(fade_ms=_INTERRUPT_FADE_MS)
-        self._play_head.reach()
-        if was_heard:
-            self._metrics.silence.start(time.monotonic())
-            silent = lambda: self._metrics.silence.stop(time.monotonic())  # noqa: E731
-            self._play_head.when_passed(self._written_frames(), silent)
-        self._speech_ended()
 
-    def _speech_begins(self, frames: int) -> None:
-        self._metrics.first_audio.stop(time.monotonic())
-        stats = self.playback.stats()
-        before = stats["played_frames"] + stats["buffered_frames"] - frames
-        self._play_head.when_heard_beyond(before, self._speech_started)
-
-    def _speech_started(self) -> None:
-        self._metrics.first_heard.stop(time.monotonic())
-        if not self._agent_is_heard:
-            self._agent_is_heard = True
-            self.emit("agent_speech_started", {})
-
-    def _speech_ended(self) -> None:
-        if self._agent_is_heard:
-            self._agent_is_heard = False
-            self.emit("agent_speech_ended", {})
-
-    def _written_frames(self) -> int:
-        return self.playback.stats()["written_frames"]
+def _is_new_item(event: Mapping[str, Any], known_ids: set[str]) -> bool:
+    """Whether a waiting event brings an item that was not replayed."""
+    is_item = event.get("type") == "conversation.item.create"
+    return is_item and event["item"].get("id") not in known_ids
 
 
 def _text(message: str) -> str:
