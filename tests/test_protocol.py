@@ -379,8 +379,6 @@ ANY_JSON = st.sampled_from(
         {},
         {"id": 7},
         {"id": "i1", "type": "message"},
-    ]
-    + [
         {"id": "r1", "status": 3, "content": ["x"]},
         {"code": [], "message": None},
         {"turn_detection": "x"},
