@@ -50,7 +50,7 @@ class Keeper:
     async def keep(self, link: Link) -> VoiceLiveError | None:
         """Returns when the connection is lost for good; the error says why."""
         while True:
-            fresh = None
+            fresh, error = None, None
             if await self._expires(link):
                 fresh = await self._open_beside(link)
             if fresh is None:
@@ -58,8 +58,14 @@ class Keeper:
                 fresh = await self._reconnect(error) if error is not None else None
                 if fresh is None:
                     return error
-            await self._swap(fresh)
+            try:
+                await self._swap(fresh)
+            except BaseException:
+                await fresh.close()
+                raise
             link = fresh
+            if error is not None:
+                self._emit("reconnected", {})
 
     async def _expires(self, link: Link) -> bool:
         """Waits until the link has ended (False), or is to be renewed and there is a pause (True)."""
@@ -98,10 +104,7 @@ class Keeper:
             self._emit("reconnecting", payload)
             await asyncio.sleep(delay_s)
             try:
-                link = await self._open_link()
+                return await self._open_link()
             except VoiceLiveError as next_error:
                 error = next_error
-                continue
-            self._emit("reconnected", {})
-            return link
         return None
