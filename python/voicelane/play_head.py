@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import Enum
 
 from ._core import PlaybackBuffer
 
@@ -12,15 +13,24 @@ from ._core import PlaybackBuffer
 POLL_S = 0.010
 
 
+class Progress(Enum):
+    """What is counted in frames."""
+
+    HEARD = "heard"
+    DROPPED = "dropped"
+    # Heard, or given up by an interrupt: not waiting any more.
+    PASSED = "passed"
+
+
 @dataclass(frozen=True, slots=True)
 class _Mark:
+    progress: Progress
     frame: int
-    heard: bool
     reached: Callable[[], None]
 
 
 class PlayHeadWatch:
-    """Calls back when frames of a playback buffer were heard, or at least passed.
+    """Calls back when frames of a playback buffer were heard, dropped, or are at least over with.
 
     The consumer may be any thread, so the head is looked at every 10 ms, and only while something waits
     for it.
@@ -34,42 +44,43 @@ class PlayHeadWatch:
         self._marks: list[_Mark] = []
         self._task: asyncio.Task[None] | None = None
 
-    def when_heard_beyond(self, frame: int, reached: Callable[[], None]) -> None:
-        """Once more than `frame` frames were heard."""
-        self._add(_Mark(frame + 1, True, reached))
+    def when(self, progress: Progress, frame: int, reached: Callable[[], None]) -> None:
+        """Calls `reached` once the count of that kind has got to `frame`."""
+        self._marks.append(_Mark(progress, frame, reached))
+        if self._task is None or self._task.done():
+            loop = asyncio.get_running_loop()
+            self._task = loop.create_task(self._watch(), name="voicelane-play-head")
 
-    def when_passed(self, frame: int, reached: Callable[[], None]) -> None:
-        """Once `frame` frames were heard or dropped."""
-        self._add(_Mark(frame, False, reached))
+    def progress(self) -> dict[Progress, int]:
+        """Where the counts are now."""
+        stats = self._playback.stats()
+        return {
+            Progress.HEARD: stats["played_frames"],
+            Progress.DROPPED: stats["dropped_frames"],
+            Progress.PASSED: stats["written_frames"] - stats["buffered_frames"],
+        }
 
-    def reach(self) -> None:
-        """Lets go all that wait: what they wait for was dropped."""
-        marks, self._marks = self._marks, []
-        for mark in marks:
-            if not mark.heard:
-                mark.reached()
+    def give_up(self, progress: Progress) -> None:
+        """Forgets who waits for that: it will not come."""
+        self._marks = [mark for mark in self._marks if mark.progress is not progress]
+
+    def check(self) -> None:
+        """Calls back whoever waits for something that has come by now."""
+        reached = self.progress()
+        due = [mark for mark in self._marks if mark.frame <= reached[mark.progress]]
+        self._marks = [mark for mark in self._marks if mark not in due]
+        for mark in due:
+            mark.reached()
 
     async def close(self) -> None:
         """Ends the watch."""
-        self.reach()
+        self.check()
+        self._marks.clear()
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    def _add(self, mark: _Mark) -> None:
-        self._marks.append(mark)
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(
-                self._watch(), name="voicelane-play-head"
-            )
-
     async def _watch(self) -> None:
         while self._marks:
-            stats = self._playback.stats()
-            heard = stats["played_frames"]
-            passed = heard + stats["dropped_frames"]
-            due = [mark for mark in self._marks if mark.frame <= (heard if mark.heard else passed)]
-            self._marks = [mark for mark in self._marks if mark not in due]
-            for mark in due:
-                mark.reached()
+            self.check()
             await asyncio.sleep(POLL_S)

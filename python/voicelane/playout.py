@@ -8,7 +8,7 @@ from typing import Any
 
 from ._core import PlaybackBuffer
 from .metrics import Metrics
-from .play_head import PlayHeadWatch
+from .play_head import PlayHeadWatch, Progress
 
 # Long enough for no click, short enough for nobody to wait for it.
 INTERRUPT_FADE_MS = 20
@@ -43,7 +43,7 @@ class Playout:
         self._metrics.first_audio.stop(time.monotonic())
         stats = self._playback.stats()
         before = stats["played_frames"] + stats["buffered_frames"] - frames
-        self._head.when_heard_beyond(before, self._started)
+        self._head.when(Progress.HEARD, before + 1, self._started)
 
     def is_complete(self) -> None:
         """The last audio of an answer is in the buffer."""
@@ -52,16 +52,17 @@ class Playout:
 
     def when_passed(self, reached: Callable[[], None]) -> None:
         """Calls back once everything that is in the buffer now was heard, or dropped."""
-        self._head.when_passed(self._playback.stats()["written_frames"], reached)
+        self._head.when(Progress.PASSED, self._playback.stats()["written_frames"], reached)
 
     def interrupt(self) -> None:
         """Drops what was not heard yet."""
-        has_to_stop = self._playback.buffered_ms > 0
-        self._playback.interrupt(fade_ms=INTERRUPT_FADE_MS)
-        self._head.reach()
-        if has_to_stop:
+        if self._playback.buffered_ms > 0:
+            dropped = self._head.progress()[Progress.DROPPED]
             self._metrics.silence.start(time.monotonic())
-            self.when_passed(lambda: self._metrics.silence.stop(time.monotonic()))
+            self._head.when(Progress.DROPPED, dropped + 1, self._silent)
+        self._playback.interrupt(fade_ms=INTERRUPT_FADE_MS)
+        self._head.give_up(Progress.HEARD)
+        self._head.check()
         self._ended()
 
     async def close(self) -> None:
@@ -69,6 +70,9 @@ class Playout:
         self._playback.clear()
         await self._head.close()
         self._ended()
+
+    def _silent(self) -> None:
+        self._metrics.silence.stop(time.monotonic())
 
     def _started(self) -> None:
         self._metrics.first_heard.stop(time.monotonic())
