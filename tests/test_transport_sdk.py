@@ -11,7 +11,7 @@ from azure.ai.voicelive.aio import VoiceLiveConnection, connect
 from azure.core.credentials import AzureKeyCredential
 
 from support import service
-from voicelane import AzureVoiceLive
+from voicelane import AzureVoiceLive, ReconnectPolicy
 from voicelane.simulator import Simulator
 
 
@@ -69,7 +69,8 @@ async def test_the_close_code_and_reason_are_the_services() -> None:
         await websocket.close(code=1001, message=b"session_expired")
 
     async with service(expire) as endpoint:
-        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        never = ReconnectPolicy(max_attempts=0)
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key", reconnect=never)
         async with model:
             lost = await model.wait_closed()
             assert lost is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MAX_WAITING_EVENTS = 1024
@@ -72,6 +72,16 @@ class Uplink:
             self._waiting_audio_ms -= duration_ms
             return text
         return self._events.popleft()[1]
+
+    def forget_events(self, *, but: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Drops the control events, which were for a connection that is gone. Audio stays."""
+        self._events = deque((sequence, event) for sequence, event in self._events if but(event))
+        self._in_flight = False
+
+    @property
+    def waiting_audio_ms(self) -> float:
+        """How much audio waits."""
+        return self._waiting_audio_ms
 
     async def wait_empty(self) -> None:
         """Until everything put so far was sent."""

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .audio_file import REPLY_RATE_HZ, AudioInput, ReplyFile
 from .exit_codes import CommandError, ExitCode, one_line
 
 if TYPE_CHECKING:
     from voicelane import AzureVoiceLive
-    from voicelane.events import ResponseDone, Transcription
 
     from .views import View
 
@@ -37,7 +36,7 @@ class Status:
     last_input: bytes = b""
     last_output: bytes = b""
     partial: dict[str, str] = field(default_factory=dict)
-    transcripts: list[Transcription] = field(default_factory=list)
+    transcripts: list[dict[str, Any]] = field(default_factory=list)
     last_error: str = ""
 
 
@@ -220,9 +219,9 @@ class Conversation:
         self._note("agent speaks")
 
     def _on_agent_speech_ended(self) -> None:
-        self._note("reply received")
+        self._note("agent stops")
 
-    def _on_transcription(self, said: Transcription) -> None:
+    def _on_transcription(self, said: dict[str, Any]) -> None:
         self._active_s = time.monotonic()
         role, text = said["role"], one_line(said["text"])
         if said["is_final"]:
@@ -232,7 +231,7 @@ class Conversation:
         else:
             self.status.partial[role] = text
 
-    def _on_response_done(self, response: ResponseDone) -> None:
+    def _on_response_done(self, response: dict[str, Any]) -> None:
         self._active_s = time.monotonic()
         self._reply_status = response["status"]
         self.status.partial.pop("agent", None)  # of one that was cut off

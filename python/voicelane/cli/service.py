@@ -39,7 +39,7 @@ class Service:
         self, stack: AsyncExitStack, args: argparse.Namespace, audio: AudioInput
     ) -> AzureVoiceLive:
         """A session with this service, not yet connected; `stack` owns its credential."""
-        from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+        from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, ReconnectPolicy
 
         config = AzureVoiceLiveConfig()
         if args.voice:
@@ -62,6 +62,8 @@ class Service:
                 input_sample_rate_hz=audio.sample_rate_hz,
                 input_channels=audio.num_channels,
                 connect_timeout_s=args.connect_timeout,
+                # A recording is told once: a lost call is an error, not a second call.
+                reconnect=ReconnectPolicy(max_attempts=0),
             )
         except ValueError as error:  # all else was checked before
             raise CommandError(ExitCode.BAD_SAMPLE_RATE, f"{audio.path}: {error}") from error
