@@ -64,7 +64,9 @@ _NOT_EXTRA = (
 
 
 def _tokens(name: str, value: Any) -> None:
-    if value != "inf":
+    if isinstance(value, str):
+        one_of("inf")(name, value)
+    else:
         _TOKENS(name, value)
 
 
@@ -235,9 +237,8 @@ class AzureVoiceLiveConfig(Checked):
             "profile": self.byom_profile,
             "foundry-resource-override": self.foundry_resource_override,
             "features": "client_ec_reference:true" if self.input_channels == 2 else None,
-            **self.query,
         }
-        return {name: value for name, value in given.items() if value}
+        return {name: value for name, value in given.items() if value} | dict(self.query)
 
     # --- the session -------------------------------------------------------------------------
 
@@ -304,9 +305,8 @@ class AzureVoiceLiveConfig(Checked):
             ValueError, TypeError: a value is bad.
         """
         replaced = {other for name in changes for other in REPLACES.get(name, ())}
-        new: dict[str, Any] = {
-            item.name: item.default for item in fields(self) if item.name in replaced
-        } | changes
+        defaults = {item.name: item.default for item in fields(self) if item.name in replaced}
+        new: dict[str, Any] = defaults | changes
         after = replace(self, **new)
         kept = {key: value for key, value in self.extra_session.items() if key not in changes}
         after.extra_session = kept | dict(changes.get("extra_session", {}))

@@ -76,7 +76,7 @@ def wire_object(
         raise TypeError(f"{name}: expected text, a mapping or an option, got {value!r}")
     made: dict[str, Any] = wire(name, value)
     if key and not (isinstance(made.get(key), str) and made[key]):
-        raise ValueError(f"{name}: expected a mapping with {key!r}, got one of {sorted(made)}")
+        raise ValueError(f"{name}: expected a mapping with {key!r}, got one with {sorted(made)}")
     return made
 
 
