@@ -23,7 +23,7 @@ from .actions import (
     SpeechBegins,
     SpeechComplete,
 )
-from .config import AZURE_VOICE_LIVE_SAMPLE_RATE, DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
+from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
 from .emitter import EventEmitter
 from .errors import ConnectionLostError, SessionNotReadyError, VoiceLiveError
@@ -119,7 +119,7 @@ class AzureVoiceLive(EventEmitter):
         )
         self._owns_credential = credential is None
         self.credential = resolve_credential(credential, api_key)
-        self.playback = PlaybackBuffer(AZURE_VOICE_LIVE_SAMPLE_RATE)
+        self.playback = PlaybackBuffer(self.config.output_rate_hz)
         self.audio_track: Any = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.current_utterance: Any = None
@@ -268,12 +268,18 @@ class AzureVoiceLive(EventEmitter):
         from .transport.sdk import SdkTransport
 
         options = ConnectOptions(
-            self.endpoint, self.model, self.credential, self._connect_timeout_s
+            self.endpoint,
+            self.model,
+            self.credential,
+            self._connect_timeout_s,
+            query=self.config.connect_query(self.model),
+            headers=self.config.headers,
+            credential_scopes=self.config.credential_scopes,
         )
         transport = await SdkTransport.connect(options)
         conversation = Conversation(
             lambda: self.playback.position,
-            sample_rate_hz=AZURE_VOICE_LIVE_SAMPLE_RATE,
+            sample_rate_hz=self.config.output_rate_hz,
             history=self._history,
         )
         link = Link(transport, conversation, self._uplink, self.playback, self._obey, self._report)

@@ -58,7 +58,11 @@ class SdkTransport:
         manager = connect(
             endpoint=options.endpoint,
             credential=off_the_loop(options.credential),
-            model=options.model,
+            model=options.model or None,
+            # Agent, profile and api version too: the client writes its parameters first, these over them.
+            query=options.query,
+            headers=options.headers,
+            credential_scopes=options.credential_scopes,
             connection_options={
                 "max_msg_size": _MAX_MESSAGE_BYTES,
                 "heartbeat": _HEARTBEAT_S,
