@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import secrets
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
@@ -52,25 +54,56 @@ class Link:
         self.expires_at_s: float | None = None
         self._accepted = asyncio.Event()
         self._refused: ServiceError | None = None
+        self._updates: OrderedDict[str, asyncio.Future[None]] = OrderedDict()
         self.replayed_ids: set[str] = set()
         self._reader: asyncio.Task[None] | None = None
         self._task: asyncio.Task[VoiceLiveError | None] | None = None
 
     def accept(self, session_id: str | None, expires_at_s: float | None) -> None:
-        """The service accepted the session."""
+        """The service accepted the session, or a change of it."""
         self.session_id = session_id
         self.expires_at_s = expires_at_s
+        if self._accepted.is_set() and self._updates:
+            # Confirmations carry no id: they come in the order of the changes.
+            _, accepted = self._updates.popitem(last=False)
+            if not accepted.done():
+                accepted.set_result(None)
         self._accepted.set()
 
-    def refuse(self, error: ServiceError) -> None:
-        """The service refused the session's settings."""
-        self._refused = error
-        self._accepted.set()
+    def refuse(self, error: ServiceError) -> bool:
+        """Whether it was the session's settings, or a change of them, that the service refused."""
+        if not self._accepted.is_set():
+            self._refused = error
+            self._accepted.set()
+            return True
+        refused = self._updates.pop(error.event_id or "", None)
+        if refused is None:
+            return False
+        if not refused.done():
+            refused.set_exception(error)
+        return True
 
-    @property
-    def is_accepted(self) -> bool:
-        """Whether the service has answered to the session's settings."""
-        return self._accepted.is_set()
+    async def update(self, session: Mapping[str, Any], timeout_s: float) -> None:
+        """Changes settings, and waits until the service has accepted them.
+
+        Raises:
+            ServiceError: it refused them.
+            SessionNotReadyError: it said nothing in time, or the connection ended before.
+        """
+        event_id = f"voicelane-update-{secrets.token_hex(6)}"
+        accepted = asyncio.get_running_loop().create_future()
+        self._updates[event_id] = accepted
+        event = {"type": "session.update", "event_id": event_id, "session": session}
+        self._uplink.put_event(event)
+        done, _ = await asyncio.wait(
+            {accepted, self.task}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        self._updates.pop(event_id, None)
+        if accepted not in done:
+            raise SessionNotReadyError(
+                "Azure Voice Live did not confirm the session's new settings"
+            )
+        accepted.result()
 
     async def open(
         self, session: Mapping[str, Any], history: Iterable[Mapping[str, Any]], timeout_s: float
@@ -91,7 +124,7 @@ class Link:
             )
             if self._refused is not None:
                 raise self._refused
-            if not self.is_accepted:
+            if not self._accepted.is_set():
                 if reader.done():
                     reader.result()
                 raise SessionNotReadyError("Azure Voice Live session did not become ready in time")

@@ -328,6 +328,28 @@ class AzureVoiceLive(EventEmitter):
         quiet = self._link is None or self._link.conversation.is_quiet
         return quiet and self.playback.is_idle
 
+    async def update_session(self, **changes: Any) -> None:
+        """Changes settings in the course of the session, and waits until the service accepted them.
+
+        Args:
+            **changes: settings by the names of `AzureVoiceLiveConfig`, and ``instructions``. None goes back
+                to the service's default.
+
+        Raises:
+            ValueError, TypeError: a value is bad, or the setting cannot change any more.
+            ServiceError: the service refused the change.
+            SessionNotReadyError: there is no session, or the service did not answer in time.
+        """
+        link = await self._ready_link()
+        agent_has_spoken = self.playback.stats()["written_frames"] > 0
+        session = self.config.session_changes(
+            session_model=self.model, agent_has_spoken=agent_has_spoken, **changes
+        )
+        await link.update(session, self._connect_timeout_s)
+        # The next connection begins with what this one has come to.
+        self._instructions = changes.pop("instructions", self._instructions)
+        self.config = self.config.with_changes(**changes)
+
     # --- microphone and text -----------------------------------------------------------------
 
     async def handle_audio_input(self, audio_data: Any) -> None:
@@ -516,9 +538,7 @@ class AzureVoiceLive(EventEmitter):
                 case SessionReady(session_id, expires_at_s):
                     link.accept(session_id, expires_at_s)
                 case Fault(error):
-                    if not link.is_accepted:
-                        link.refuse(error)
-                    else:
+                    if not link.refuse(error):
                         self.emit("error", str(error))
 
     def _put_event(self, event: Mapping[str, Any]) -> None:
