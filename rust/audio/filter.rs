@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::f64::consts::PI;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
-use super::kernels::DOT_LANES;
+use super::kernels::ROW_GROUP;
 
 /// How much of the band a resampler keeps, against the delay it adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -89,7 +89,7 @@ struct Branch {
 }
 
 /// The largest `L` and `M` for which the outputs of one row are computed side by side.
-const MAX_STREAMS: usize = 12;
+pub(crate) const MAX_STREAMS: usize = 12;
 
 impl PolyphaseFilter {
     /// The table for a ratio and a quality: built by the first to ask, shared with all others of the process, and
@@ -116,7 +116,7 @@ impl PolyphaseFilter {
         let prototype = half_prototype(half_len, up.max(down), &quality.specification());
 
         let is_side_by_side = up.max(down) <= MAX_STREAMS;
-        let (num_streams, row_group) = if is_side_by_side { (down, down) } else { (1, DOT_LANES) };
+        let (num_streams, row_group) = if is_side_by_side { (down, down) } else { (1, ROW_GROUP) };
         let row_len = (2 * half_len).div_ceil(up).next_multiple_of(row_group);
         let branch_len = row_len / num_streams;
         let mut coefficients = Vec::with_capacity(up * row_len);

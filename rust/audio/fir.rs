@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::filter::{PolyphaseFilter, Ratio};
-use super::kernels::{Isa, Rows};
+use super::filter::{MAX_STREAMS, PolyphaseFilter, Ratio};
+use super::kernels::{Branch, Isa, Rows};
 use super::pcm;
 
 /// The most input frames that are taken before they are filtered.
@@ -113,14 +113,15 @@ impl Fir {
         let mut scratch = [0.0; OUTPUT_BLOCK_FRAMES];
         for first in 0..up.min(filtered.len()) {
             let sums = &mut scratch[..(filtered.len() - first).div_ceil(up)];
-            sums.fill(0.0);
             let begin = self.next + (self.fraction() + first * down) / up;
-            for branch in 0..num_streams {
-                let (skipped, taps) = self.filter.branch((self.row + first) % up, branch);
-                let (stream, at) = ((begin + branch) % num_streams, (begin + branch) / num_streams);
-                let stream = &self.line[stream * stream_len..][..stream_len];
-                self.isa.correlate(taps, &stream[at + skipped..], sums);
+            let mut branches = [Branch::default(); MAX_STREAMS];
+            for (number, branch) in branches[..num_streams].iter_mut().enumerate() {
+                let (skipped, taps) = self.filter.branch((self.row + first) % up, number);
+                let (stream, at) = ((begin + number) % num_streams, (begin + number) / num_streams);
+                *branch =
+                    Branch { taps, stream: &self.line[stream * stream_len..][..stream_len][at + skipped..] };
             }
+            self.isa.correlate(&branches[..num_streams], sums);
             for (filtered, sum) in filtered[first..].iter_mut().step_by(up).zip(sums) {
                 *filtered = *sum;
             }
