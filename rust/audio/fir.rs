@@ -107,26 +107,33 @@ impl Fir {
     }
 
     fn filter_side_by_side(&mut self, filtered: &mut [f32]) {
-        let Ratio { up, down } = self.filter.ratio();
-        let num_streams = self.filter.num_streams();
-        let stream_len = self.line.len() / num_streams;
-        let mut scratch = [0.0; OUTPUT_BLOCK_FRAMES];
-        for first in 0..up.min(filtered.len()) {
-            let sums = &mut scratch[..(filtered.len() - first).div_ceil(up)];
-            let begin = self.next + (self.fraction() + first * down) / up;
-            let mut branches = [Branch::default(); MAX_STREAMS];
-            for (number, branch) in branches[..num_streams].iter_mut().enumerate() {
-                let (skipped, taps) = self.filter.branch((self.row + first) % up, number);
-                let (stream, at) = ((begin + number) % num_streams, (begin + number) / num_streams);
-                *branch =
-                    Branch { taps, stream: &self.line[stream * stream_len..][..stream_len][at + skipped..] };
-            }
-            self.isa.correlate(&branches[..num_streams], sums);
-            for (filtered, sum) in filtered[first..].iter_mut().step_by(up).zip(sums) {
-                *filtered = *sum;
+        let Ratio { up, .. } = self.filter.ratio();
+        if up == 1 {
+            self.filter_every(1, 0, filtered);
+        } else {
+            let mut scratch = [0.0; OUTPUT_BLOCK_FRAMES];
+            for first in 0..up.min(filtered.len()) {
+                let sums = &mut scratch[..(filtered.len() - first).div_ceil(up)];
+                self.filter_every(up, first, sums);
+                self.isa.interleave(sums, first, up, filtered);
             }
         }
         self.advance(filtered.len());
+    }
+
+    /// Computes every `up`-th of the next output frames, from `first` on: the outputs of one row.
+    fn filter_every(&self, up: usize, first: usize, sums: &mut [f32]) {
+        let num_streams = self.filter.num_streams();
+        let stream_len = self.line.len() / num_streams;
+        let begin = self.next + (self.fraction() + first * self.filter.ratio().down) / up;
+        let mut branches = [Branch::default(); MAX_STREAMS];
+        for (number, branch) in branches[..num_streams].iter_mut().enumerate() {
+            let (skipped, taps) = self.filter.branch((self.row + first) % up, number);
+            let (stream, at) = ((begin + number) % num_streams, (begin + number) / num_streams);
+            *branch =
+                Branch { taps, stream: &self.line[stream * stream_len..][..stream_len][at + skipped..] };
+        }
+        self.isa.correlate(&branches[..num_streams], sums);
     }
 
     /// Steps over output frames that were filtered.

@@ -363,6 +363,37 @@ fn deal_out_to<const STREAMS: usize>(frames: &[f32], at: usize, line: &mut [f32]
 }
 
 kernel! {
+    /// Sets every `up`-th of `output`, from `first` on, to the next of `frames`.
+    fn interleave(frames: &[f32], first: usize, up: usize, output: &mut [f32])
+}
+
+#[inline(always)]
+fn interleave<V: Vector>(frames: &[f32], first: usize, up: usize, output: &mut [f32]) {
+    match up {
+        2 => interleave_by::<2>(frames, first, output),
+        3 => interleave_by::<3>(frames, first, output),
+        4 => interleave_by::<4>(frames, first, output),
+        6 => interleave_by::<6>(frames, first, output),
+        _ => {
+            for (place, &frame) in output[first..].iter_mut().step_by(up).zip(frames) {
+                *place = frame;
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn interleave_by<const UP: usize>(frames: &[f32], first: usize, output: &mut [f32]) {
+    let (groups, rest) = output[first..].as_chunks_mut::<UP>();
+    for (group, &frame) in groups.iter_mut().zip(frames) {
+        group[0] = frame;
+    }
+    if let (Some(place), Some(&last)) = (rest.first_mut(), frames.get(groups.len())) {
+        *place = last;
+    }
+}
+
+kernel! {
     /// Rounds `samples` to 16 bits (ties to even), saturates them, and returns how many it had to saturate.
     fn quantise(samples: &[f32], pcm: &mut [i16]) -> u32
 }
