@@ -1,7 +1,8 @@
 """Real-time voice sessions with Azure Voice Live: a Rust audio core with a thin Python face.
 
 The audio: `CaptureEncoder` (microphone to event text), `Resampler`, `PlaybackBuffer` (service to
-speaker). The session: `AzureVoiceLive`. Nothing here needs numpy.
+speaker). The session: `AzureVoiceLive`. What the model may call: functions, `Tool`, `MCPServer`.
+Nothing here needs numpy.
 """
 
 from __future__ import annotations
@@ -18,7 +19,9 @@ from ._core import (
 )
 from .config import AzureVoiceLiveConfig
 from .playback import PlaybackTrack
+from .protocol import MCPApprovalRequest
 from .session import AzureVoiceLive, AzureVoiceLiveSession
+from .tools import MCPServer, Tool, ToolSet
 
 __all__ = [
     "AudioDelta",
@@ -26,10 +29,14 @@ __all__ = [
     "AzureVoiceLiveConfig",
     "AzureVoiceLiveSession",
     "CaptureEncoder",
+    "MCPApprovalRequest",
+    "MCPServer",
     "PlaybackBuffer",
     "PlaybackPosition",
     "PlaybackTrack",
     "Resampler",
+    "Tool",
+    "ToolSet",
     "__version__",
     "build_info",
     "errors",

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import ServiceError
+from .open_calls import OpenCalls
 
 # How many items the bookkeeping looks back: a conversation may last an hour.
 _REMEMBERED_ITEMS = 64
@@ -58,7 +59,35 @@ class Fault:
     error: ServiceError
 
 
-Action = Emit | Send | InterruptPlayback | FinishPlayback | SessionReady | Fault
+@dataclass(frozen=True, slots=True)
+class CallFunction:
+    """Run a function and give its output to `Conversation.answer_call`."""
+
+    call_id: str
+    name: str
+    arguments: str  # JSON text, as the model wrote it
+
+
+@dataclass(frozen=True, slots=True)
+class MCPApprovalRequest:
+    """Ask whether an MCP server's tool may be called, and tell `Conversation.answer_approval`."""
+
+    id: str
+    server_label: str
+    name: str
+    arguments: str  # JSON text, as the model wrote it
+
+
+Action = (
+    Emit
+    | Send
+    | InterruptPlayback
+    | FinishPlayback
+    | SessionReady
+    | Fault
+    | CallFunction
+    | MCPApprovalRequest
+)
 
 
 class PlayHead(Protocol):
@@ -82,6 +111,9 @@ class AudioDelta(Protocol):
     @property
     def num_frames(self) -> int: ...
 
+
+_ANSWER: Mapping[str, Any] = {"type": "response.create"}
+_MCP = "mcp"  # the calls of MCP servers are one group: they do not tell their response
 
 # "Nothing to cancel": the response ended while the cancel was on its way.
 _BENIGN_ERRORS = frozenset({"response_cancel_not_active"})
@@ -110,6 +142,8 @@ class Conversation:
         self._received_frames: OrderedDict[str, int] = OrderedDict()
         self._partial_texts: dict[tuple[str, str], str] = {}
         self._user_texts_done: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
+        self._open_calls = OpenCalls()
+        self._asked_approvals: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
             "session.updated": self._on_session_updated,
             "input_audio_buffer.speech_started": self._on_speech_started,
@@ -124,6 +158,10 @@ class Conversation:
             "response.text.done": self._on_agent_text,
             "response.audio.done": self._on_audio_done,
             "response.done": self._on_response_done,
+            "response.output_item.done": self._on_mcp_request,
+            "response.mcp_call.in_progress": self._on_mcp_call_started,
+            "response.mcp_call.completed": self._on_mcp_call_done,
+            "response.mcp_call.failed": self._on_mcp_call_done,
             "error": self._on_error,
         }
 
@@ -174,7 +212,46 @@ class Conversation:
     def interrupt(self) -> list[Action]:
         """The caller cuts the agent off: nothing that was asked for before is to be heard."""
         self._waiting_responses.clear()
+        self._open_calls.silence(self._active_response)
         return self._cut_off(cancel=self._active_response is not None)
+
+    def answer_call(self, call: CallFunction, output: str, *, is_error: bool) -> list[Action]:
+        """Gives the model what a function returned; after the last one of its response, asks for the next.
+
+        A call of another connection is only told to the handlers: this one knows nothing of it.
+        """
+        executed = Emit(
+            "realtime_model_function_executed",
+            {
+                "name": call.name,
+                "arguments": call.arguments,
+                "call_id": call.call_id,
+                "output": output,
+                "is_error": is_error,
+            },
+        )
+        if call.call_id not in self._open_calls:
+            return [executed]
+        item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
+        return [
+            Send({"type": "conversation.item.create", "item": item}),
+            executed,
+            *self._call_answered(call.call_id),
+        ]
+
+    def answer_approval(self, request: MCPApprovalRequest, *, approve: bool) -> list[Action]:
+        """Lets the service call an MCP server's tool, or not."""
+        if request.id not in self._open_calls:
+            return []
+        item = {
+            "type": "mcp_approval_response",
+            "approval_request_id": request.id,
+            "approve": approve,
+        }
+        send = Send({"type": "conversation.item.create", "item": item})
+        # An approved one goes on as a call, which has its own end.
+        due = self._call_answered(request.id)
+        return [send] if approve else [send, *due]
 
     # --- the session -------------------------------------------------------------------------
 
@@ -216,6 +293,8 @@ class Conversation:
     def _on_item_created(self, event: Mapping[str, Any]) -> list[Action]:
         # Cascaded models give the user's words here, realtime models null.
         item = _mapping(event.get("item"))
+        if item.get("type") == "mcp_approval_request":
+            return self._on_mcp_request(event)
         content = item.get("content")
         first = _mapping(content[0]) if isinstance(content, list) and content else {}
         text = first.get("transcript")
@@ -279,7 +358,55 @@ class Conversation:
             message = str(details.get("message") or "the response failed")
             kind = details.get("type")
             actions.append(Fault(ServiceError(message, code=details.get("code"), kind=kind)))
+        if status == "completed":
+            actions += self._function_calls(response)
         return actions + self._next_response()
+
+    # --- tools -------------------------------------------------------------------------------
+
+    def _function_calls(self, response: Mapping[str, Any]) -> list[Action]:
+        # Only here, of a completed response: the arguments that came before may have been cut off.
+        calls: list[Action] = []
+        output = response.get("output")
+        for item in map(_mapping, output if isinstance(output, list) else ()):
+            call_id = str(item.get("call_id") or "")
+            is_whole = item.get("status") in (None, "completed")
+            if item.get("type") != "function_call" or not is_whole or not call_id:
+                continue
+            if call_id not in self._open_calls:
+                self._open_calls.add(call_id, group=str(response.get("id")))
+                name, arguments = str(item.get("name")), str(item.get("arguments") or "")
+                calls.append(CallFunction(call_id, name, arguments))
+        return calls
+
+    def _on_mcp_request(self, event: Mapping[str, Any]) -> list[Action]:
+        item = _mapping(event.get("item"))
+        item_id, arguments = str(item.get("id") or ""), str(item.get("arguments") or "")
+        if item.get("type") != "mcp_approval_request" or item_id in ("", *self._asked_approvals):
+            return []
+        if event.get("type") == "conversation.item.created" and not arguments:
+            return []  # output_item.done will bring them
+        self._asked_approvals.append(item_id)
+        self._open_calls.add(item_id, group=_MCP)
+        label, name = str(item.get("server_label")), str(item.get("name"))
+        return [MCPApprovalRequest(item_id, label, name, arguments)]
+
+    def _on_mcp_call_started(self, event: Mapping[str, Any]) -> list[Action]:
+        self._open_calls.add(str(event.get("item_id")), group=_MCP)
+        return []
+
+    def _on_mcp_call_done(self, event: Mapping[str, Any]) -> list[Action]:
+        # The service runs the call, but says nothing about it unless it is asked to.
+        return self._call_answered(str(event.get("item_id")))
+
+    def _call_answered(self, call_id: str) -> list[Action]:
+        """Asks for a response where one is due and none that will know the answer is sure to come."""
+        if not self._open_calls.remove(call_id):
+            return []
+        user_is_answered = self._turn_detection.get("create_response", True)
+        if (self.user_is_speaking and user_is_answered) or _ANSWER in self._waiting_responses:
+            return []
+        return self.request_response()
 
     def _next_response(self) -> list[Action]:
         self._response_requested = bool(self._waiting_responses)

@@ -18,15 +18,19 @@ from .errors import ConnectionLostError, SessionNotReadyError, VoiceLiveError
 from .playback import PlaybackTrack
 from .protocol import (
     Action,
+    CallFunction,
     Conversation,
     Emit,
     Fault,
     FinishPlayback,
     InterruptPlayback,
+    MCPApprovalRequest,
     Send,
     SessionReady,
     trim_to_whole_samples,
 )
+from .tool_runner import ToolRunner
+from .tools import ToolSet
 from .transport import ConnectOptions, Transport
 from .uplink import Uplink, UplinkFullError
 
@@ -67,12 +71,14 @@ class AzureVoiceLive(EventEmitter):
         config: what is asked of the service.
         credential: a key or token credential of azure-core, sync or async; wins over the key. With
             neither, azure-identity's default chain is used.
+        tools: what the model may call: functions, `Tool`, `MCPServer`; or a `ToolSet` of them.
         transport: "auto" and "sdk" are azure-ai-voicelive's connection.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets.
         input_channels: channels of it, interleaved.
         connect_timeout_s: for the connection and, again, for the service's first answer.
 
     Raises:
+        TypeError: a tool that is none, or that takes what has no JSON schema.
         ValueError: an argument out of range, or no credentials.
     """
 
@@ -84,6 +90,7 @@ class AzureVoiceLive(EventEmitter):
         model: str,
         config: AzureVoiceLiveConfig | None = None,
         credential: Any = None,
+        tools: ToolSet | Iterable[Any] = (),
         transport: Literal["auto", "sdk"] = "auto",
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
@@ -116,6 +123,7 @@ class AzureVoiceLive(EventEmitter):
         self._session: AzureVoiceLiveSession | None = None
         self._transport: Transport | None = None
         self._conversation = self._new_conversation()
+        self._tool_runner = ToolRunner(ToolSet.of(tools), self._answer_call, self._answer_approval)
         self._uplink = Uplink()
         self._session_ready_event = asyncio.Event()
         self._closing = False
@@ -138,6 +146,21 @@ class AzureVoiceLive(EventEmitter):
     def target_sample_rate(self) -> int:
         """Frames per second on the wire."""
         return self.config.input_rate_hz
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The tools as ``session.update`` has them, the secrets of MCP servers included."""
+        return self._tool_runner.tools.wire()
+
+    def set_tools(self, tools: ToolSet | Iterable[Any]) -> None:
+        """Replaces the tools, for the next ``session.update``. Calls that run go on.
+
+        How many run at once stays as it was.
+
+        Raises:
+            TypeError, ValueError: as the constructor does.
+        """
+        self._tool_runner.tools = ToolSet.of(tools)
 
     @property
     def _agent_speaking(self) -> bool:
@@ -225,6 +248,8 @@ class AzureVoiceLive(EventEmitter):
         self._uplink = Uplink()
         self._encoder.reset()
         session = self.config.session_update(model=self.model, instructions=self._instructions)
+        if tools := self.tools:
+            session["tools"] = tools
         self._uplink.put_event({"type": "session.update", "session": session})
         run = asyncio.create_task(self._run(transport), name="azure-voice-live-events")
         self._session.tasks.append(run)
@@ -254,7 +279,10 @@ class AzureVoiceLive(EventEmitter):
         try:
             await asyncio.gather(*session.tasks, return_exceptions=True)
         finally:
-            await transport.close()
+            try:
+                await self._tool_runner.aclose()  # only now: the reader starts calls
+            finally:
+                await transport.close()
         self.playback.clear()
 
     # --- microphone and text -----------------------------------------------------------------
@@ -412,10 +440,26 @@ class AzureVoiceLive(EventEmitter):
                     if self._session is not None:
                         self._session.session_id = session_id
                     self._session_ready_event.set()
+                case CallFunction():
+                    self._tool_runner.call(action)
+                case MCPApprovalRequest():
+                    self._tool_runner.ask(action)
                 case Fault(error):
                     if not self.session_ready:
                         raise error
                     self.emit("error", str(error))
+
+    def _answer_call(self, call: CallFunction, output: str, is_error: bool) -> None:
+        self._obey_checked(
+            lambda: self._conversation.answer_call(call, output, is_error=is_error),
+            f"Error sending the output of {call.name}",
+        )
+
+    def _answer_approval(self, request: MCPApprovalRequest, approve: bool) -> None:
+        self._obey_checked(
+            lambda: self._conversation.answer_approval(request, approve=approve),
+            f"Error answering for {request.server_label}",
+        )
 
     def _new_conversation(self) -> Conversation:
         return Conversation(
