@@ -249,9 +249,10 @@ class Conversation:
             "approve": approve,
         }
         send = Send({"type": "conversation.item.create", "item": item})
-        # An approved one goes on as a call, which has its own end.
-        due = self._call_answered(request.id)
-        return [send] if approve else [send, *due]
+        if approve:
+            self._open_calls.remove(request.id)  # it goes on as a call, which has its own end
+            return [send]
+        return [send, *self._call_answered(request.id)]
 
     # --- the session -------------------------------------------------------------------------
 
