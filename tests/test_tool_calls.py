@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import threading
@@ -12,16 +13,19 @@ from typing import Any
 
 import pytest
 
-from support import TIMEOUT_S, EventLog, read_all, reply_pcm, until
+from support import TIMEOUT_S, EventLog, read_all, reply_pcm, speak, speech, until
 from voicelane import (
     AzureVoiceLive,
     AzureVoiceLiveConfig,
     MCPApprovalRequest,
     MCPServer,
+    PlaybackBuffer,
     Tool,
     ToolSet,
 )
 from voicelane.errors import ToolError
+from voicelane.open_calls import OpenCalls
+from voicelane.protocol import CallFunction, Conversation, Emit
 from voicelane.simulator import Reply, Simulator, ToolCall
 from voicelane.simulator.connection import Connection
 
@@ -40,6 +44,7 @@ class Call:
     """A session with tools, its service, and what each said."""
 
     def __init__(self, sim: Simulator, model: AzureVoiceLive) -> None:
+        self.sim = sim
         self.model = model
         self.log = EventLog(model)
         self.service: Connection = sim.connections[-1]
@@ -329,6 +334,7 @@ async def test_an_item_that_is_not_whole_is_not_called() -> None:
         await call.log.wait_for(EXECUTED)
         await call.settle()
         assert call.outputs() == {"c2": "foggy in Rome"}
+        assert len(call.log.all(EXECUTED)) == 1
 
 
 async def test_an_interrupted_call_is_never_run() -> None:
@@ -373,6 +379,10 @@ async def waits_for_what_was_cancelled() -> None:
     raise asyncio.CancelledError
 
 
+async def says_nothing() -> None:
+    raise ToolError
+
+
 def ends_an_iteration() -> None:
     next(iter(()))
 
@@ -391,6 +401,7 @@ async def never_ends() -> None:
         (fails, "{}", "fails failed (LookupError)"),
         (fails_on_a_thread, "{}", "fails_on_a_thread failed (LookupError)"),
         (says_why, "{}", "there is no such city"),
+        (says_nothing, "{}", "says_nothing failed"),
         (has_its_own_timeout, "{}", "has_its_own_timeout failed (TimeoutError)"),
         (waits_for_what_was_cancelled, "{}", "waits_for_what_was_cancelled was cancelled"),
         (ends_an_iteration, "{}", "ends_an_iteration failed (RuntimeError)"),
@@ -492,6 +503,27 @@ async def test_while_the_user_speaks_the_answer_is_left_to_the_response_to_the_u
         assert call.log.all(EXECUTED)[0]["output"] == "at last"
 
 
+async def test_a_spoken_barge_in_is_answered_once_with_the_output_known() -> None:
+    pcm, _, _ = speech("barge-in-48k-mono.wav")
+    slow = Slow()
+    replies = [ToolCall("slow"), Reply("You were saying?")]
+    config = AzureVoiceLiveConfig(turn_detection_silence_duration_ms=1_500)  # the speaker pauses
+    arguments = {"replies": replies, "config": config, "input_channels": 1}
+    async with session(Tool(slow, name="slow"), **arguments) as call:
+        await call.model.send_text_message("Look it up.")
+        await asyncio.wait_for(slow.began.wait(), TIMEOUT_S)
+        await speak(call.model, pcm, chunk_bytes=1920)
+        await call.log.wait_for("user_speech_started")
+        slow.go_on.set()
+        await call.until_sent("function_call_output")
+        await speak(call.model, bytes(1920 * 100), chunk_bytes=1920)
+        await call.log.wait_for("response_done", 2)
+        assert call.log.finals("agent") == ["You were saying?"]
+        await call.settle()
+        assert call.sent().count("response.create") == 1  # of the text
+        assert call.log.all("error") == []
+
+
 async def test_an_output_after_the_barge_in_was_answered_is_spoken_then() -> None:
     slow = Slow()
     async with session(Tool(slow, name="slow")) as call:
@@ -540,18 +572,26 @@ async def test_closing_cancels_the_tools_that_run(leave: str) -> None:
 async def test_closing_waits_for_no_thread() -> None:
     began, go_on = threading.Event(), threading.Event()
 
+    ended: list[str] = []
+
     def act() -> None:
         began.set()
         go_on.wait(TIMEOUT_S)
+        ended.append("act")
 
-    async with session(act, get_weather) as call:
+    async with session(act) as call:
         await call.calls(("c1", "act", "{}"))
         await until(began.is_set)
         await call.model.aclose()
         assert tool_tasks() == []
+        assert ended == []
         go_on.set()
         # The session can be used again, threads and all.
         await call.model.connect()
+        call.service = call.sim.connections[-1]
+        await call.calls(("c2", "act", "{}"))
+        await call.until_sent("function_call_output")
+        assert call.outputs() == {"c2": "null"}
 
 
 async def test_a_tool_may_hang_up() -> None:
@@ -598,6 +638,25 @@ async def test_tools_may_change_in_mid_call() -> None:
         with pytest.raises(TypeError, match="tools: expected"):
             call.model.set_tools([None])
         assert [tool["name"] for tool in call.model.tools] == ["get_time"]
+
+
+def test_what_a_call_of_another_connection_returned_is_told_to_the_handlers_alone() -> None:
+    conversation = Conversation(lambda: PlaybackBuffer().position, sample_rate_hz=24_000)
+    call = CallFunction("c1", "get_weather", "{}")
+    (only,) = conversation.answer_call(call, "fog", is_error=False)
+    assert isinstance(only, Emit)
+    assert only.event == EXECUTED
+    request = MCPApprovalRequest("mcpr_1", "docs", "search", "{}")
+    assert conversation.answer_approval(request, approve=True) == []
+
+
+def test_calls_that_nobody_answers_are_forgotten_in_the_end() -> None:
+    calls = OpenCalls()
+    for index in range(5_000):
+        calls.add(f"c{index}", group="g")
+    assert "c0" not in calls
+    assert "c4999" in calls
+    assert len(calls._calls) <= 1024
 
 
 @pytest.mark.parametrize("tools", [[None], "get_weather", [get_weather, get_weather]])
@@ -678,12 +737,17 @@ async def test_in_doubt_the_answer_is_no_and_the_model_speaks_on(on_approval: An
         assert call.log.all("error") == []
 
 
-async def test_a_request_of_a_server_of_somebody_else_is_let_be() -> None:
+async def test_a_request_of_a_server_of_somebody_else_is_let_be(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     async with session(docs(denies)) as call:
         other = {**REQUEST, "server_label": "other", "arguments": "{}"}
         await call.says("conversation.item.created", item=other)
         await call.settle()
         assert "mcp_approval_response" not in call.sent()
+        await until(lambda: tool_tasks() == [])
+        gc.collect()  # a task that failed unseen would be logged now
+        assert caplog.records == []
 
 
 @pytest.mark.parametrize("end", ["completed", "failed"])

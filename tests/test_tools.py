@@ -7,6 +7,7 @@ import enum
 import functools
 import json
 import math
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -19,6 +20,7 @@ from typing import (
     NewType,
     NotRequired,
     Optional,
+    Required,
     TypedDict,
     Union,
 )
@@ -52,6 +54,11 @@ class Address(TypedDict):
 
     street: str
     floor: NotRequired[int]
+
+
+class Options(TypedDict, total=False):
+    size: int
+    color: Required[str]
 
 
 @dataclass
@@ -140,6 +147,17 @@ SHAPES: list[tuple[Any, dict[str, Any], Any, Any]] = [
         },
         {"street": "Elm St 1"},
         {"street": "Elm St 1"},
+    ),
+    (
+        Options,
+        {
+            "type": "object",
+            "properties": {"size": INTEGER, "color": STRING},
+            "required": ["color"],
+            "additionalProperties": False,
+        },
+        {"color": "red"},
+        {"color": "red"},
     ),
     (
         Guest,
@@ -661,6 +679,16 @@ def test_a_result_without_json_is_an_error_for_the_model(result: Any) -> None:
     with pytest.raises(Exception, match="has no JSON form") as caught:
         output_text(result)
     assert type(caught.value).__name__ == "ToolError"
+
+
+def test_the_document_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AZURE_VOICE_LIVE_API_KEY", "key")
+    text = (Path(__file__).parent.parent / "docs" / "tools.md").read_text(encoding="utf-8")
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(program, names)
+    told = [tool.get("name", tool.get("server_label")) for tool in names["model"].tools]
+    assert told == ["get_weather", "slow_weather", "docs"]
 
 
 # --- MCP servers -----------------------------------------------------------------------------

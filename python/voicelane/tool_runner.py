@@ -64,14 +64,14 @@ class ToolRunner:
         tasks = self._tasks - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
-        if tasks:
-            _, stubborn = await asyncio.wait(tasks, timeout=_CANCEL_TIMEOUT_S)
-            for task in stubborn:
-                _log.warning("%s goes on although it was cancelled", task.get_name())
         threads, self._threads = self._threads, None
         if threads is not None:
             # A thread cannot be stopped: its function ends when it ends, and nobody waits for it.
             threads.shutdown(wait=False, cancel_futures=True)
+        if tasks:
+            _, stubborn = await asyncio.wait(tasks, timeout=_CANCEL_TIMEOUT_S)
+            for task in stubborn:
+                _log.warning("%s goes on although it was cancelled", task.get_name())
 
     def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.get_running_loop().create_task(work, name=name)
@@ -85,7 +85,7 @@ class ToolRunner:
             try:
                 output, is_error = await self._output_of(call), False
             except (ToolError, ArgumentError) as error:
-                output, is_error = _error_text(str(error)), True
+                output, is_error = _error_text(str(error) or f"{call.name} failed"), True
             except asyncio.CancelledError:
                 task = asyncio.current_task()
                 if task is None or task.cancelling():
