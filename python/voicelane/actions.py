@@ -72,6 +72,25 @@ class Fault:
     error: ServiceError
 
 
+@dataclass(frozen=True, slots=True)
+class CallFunction:
+    """Run a function and give its output to `Conversation.answer_call`."""
+
+    call_id: str
+    name: str
+    arguments: str  # JSON text, as the model wrote it
+
+
+@dataclass(frozen=True, slots=True)
+class MCPApprovalRequest:
+    """Ask whether an MCP server's tool may be called, and tell `Conversation.answer_approval`."""
+
+    id: str
+    server_label: str
+    name: str
+    arguments: str  # JSON text, as the model wrote it
+
+
 Action = (
     Emit
     | Send
@@ -82,4 +101,6 @@ Action = (
     | ReplyFailed
     | SessionReady
     | Fault
+    | CallFunction
+    | MCPApprovalRequest
 )

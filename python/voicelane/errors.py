@@ -8,7 +8,8 @@
     │   └── ConnectTimeoutError   no answer in time (also a TimeoutError)
     ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
     ├── ConnectionLostError       an open connection ended
-    └── ServiceError              an ``error`` event of the service
+    ├── ServiceError              an ``error`` event of the service
+    └── ToolError                 raised by a tool, to tell the model why it failed
 
 Bad arguments are ``ValueError`` and ``TypeError``; two threads on one side of an audio object are
 ``ConcurrencyError``.
@@ -26,6 +27,7 @@ __all__ = [
     "ConnectionLostError",
     "ServiceError",
     "SessionNotReadyError",
+    "ToolError",
     "VoiceLiveError",
 ]
 
@@ -105,3 +107,10 @@ class ServiceError(VoiceLiveError):
     @property
     def retryable(self) -> bool:
         return self.kind in ("server_error", "rate_limit_error")
+
+
+class ToolError(VoiceLiveError):
+    """Raised by a tool: its text is given to the model, which may say it aloud or try again.
+
+    Of any other exception the model learns the type alone.
+    """

@@ -14,6 +14,8 @@ name                              payload                        dataclass
 ``realtime_model_transcription``  role, text, is_final           `Transcription`
 ``text_response``                 text, type                     `TextResponse`
 ``response_done``                 response_id, status, usage     `ResponseDone`
+``realtime_model_function_        name, arguments, call_id,      `FunctionExecuted`
+executed``                        output, is_error
 ``word_timestamp``                item_id, text,                 `WordTimestamp`
                                   audio_offset_ms,
                                   audio_duration_ms
@@ -79,6 +81,17 @@ class ResponseDone:
 
 
 @dataclass(frozen=True, slots=True)
+class FunctionExecuted:
+    """A tool was run. ``arguments`` is the model's JSON text, ``output`` what it was given."""
+
+    name: str
+    arguments: str
+    call_id: str
+    output: str
+    is_error: bool
+
+
+@dataclass(frozen=True, slots=True)
 class WordTimestamp:
     """Where a word stands in the audio of its item."""
 
@@ -133,6 +146,7 @@ Event = (
     | Transcription
     | TextResponse
     | ResponseDone
+    | FunctionExecuted
     | WordTimestamp
     | Viseme
     | Reconnecting
@@ -149,6 +163,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
     "realtime_model_transcription": Transcription,
     "text_response": TextResponse,
     "response_done": ResponseDone,
+    "realtime_model_function_executed": FunctionExecuted,
     "word_timestamp": WordTimestamp,
     "viseme": Viseme,
     "reconnecting": Reconnecting,

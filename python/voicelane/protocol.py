@@ -8,14 +8,16 @@ from __future__ import annotations
 import base64
 import json
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
 from .actions import (
     Action,
+    CallFunction,
     Emit,
     Fault,
     InterruptPlayback,
+    MCPApprovalRequest,
     ReplyDone,
     ReplyFailed,
     Send,
@@ -23,8 +25,9 @@ from .actions import (
     SpeechBegins,
     SpeechComplete,
 )
-from .errors import ServiceError
+from .errors import ServiceError, VoiceLiveError
 from .history import History
+from .open_calls import OpenCalls
 from .reply import Reply
 
 # How many items the bookkeeping looks back: a conversation may last an hour.
@@ -56,6 +59,8 @@ class AudioDelta(Protocol):
     def written_frames(self) -> int: ...
 
 
+_MCP = "mcp"  # the calls of MCP servers are one group: they do not tell their response
+
 # "Nothing to cancel": the response ended while the cancel was on its way.
 _BENIGN_ERRORS = frozenset({"response_cancel_not_active"})
 
@@ -67,6 +72,8 @@ class Conversation:
         play_head: tells the position of the playback.
         sample_rate_hz: of the audio received.
         history: takes what is said and done; outlives the connection.
+        open_calls: the calls that are not answered yet; outlives the connection.
+        mcp_labels: tells the MCP servers that are this session's; what others do is let be.
     """
 
     def __init__(
@@ -75,10 +82,15 @@ class Conversation:
         *,
         sample_rate_hz: int,
         history: History | None = None,
+        open_calls: OpenCalls | None = None,
+        mcp_labels: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._play_head = play_head
+        self._mcp_labels = mcp_labels
         self._sample_rate_hz = sample_rate_hz
         self._history = History() if history is None else history
+        self._open_calls = OpenCalls() if open_calls is None else open_calls
+        self._asked_approvals: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         self._turn_detection: Mapping[str, Any] = {}
         self._active: Reply | None = None
         # False once the active response was cut off: what still arrives of it is stale.
@@ -110,6 +122,9 @@ class Conversation:
             "response.text.done": self._on_agent_text,
             "response.audio.done": self._on_audio_done,
             "response.done": self._on_response_done,
+            "response.mcp_call.in_progress": self._on_mcp_call_started,
+            "response.mcp_call.completed": self._on_mcp_call_done,
+            "response.mcp_call.failed": self._on_mcp_call_done,
             "error": self._on_error,
         }
 
@@ -152,9 +167,8 @@ class Conversation:
         if self._active is None and self._requested is None:
             return self._request(reply)
         if len(self._waiting) >= _MAX_WAITING_RESPONSES:
-            raise RuntimeError(
-                f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
-            )
+            expected = f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
+            return [ReplyFailed(reply, VoiceLiveError(expected)), Emit("error", expected)]
         self._waiting.append(reply)
         return []
 
@@ -163,7 +177,53 @@ class Conversation:
         for reply in self._waiting:
             reply.finish("cancelled")
         self._waiting.clear()
+        self._open_calls.silence(self._active.response_id if self._active else None)
         return self._cut_off(cancel=self._active is not None)
+
+    def answer_call(self, call: CallFunction, output: str, *, is_error: bool) -> list[Action]:
+        """Gives the model what a function returned; after the last one of its response, asks for the next.
+
+        A call that nobody waits for any more is only told to the handlers.
+        """
+        executed = Emit(
+            "realtime_model_function_executed",
+            {
+                "name": call.name,
+                "arguments": call.arguments,
+                "call_id": call.call_id,
+                "output": output,
+                "is_error": is_error,
+            },
+        )
+        if call.call_id not in self._open_calls:
+            return [executed]
+        item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
+        return [
+            Send({"type": "conversation.item.create", "item": item}),
+            executed,
+            *self._call_answered(call.call_id),
+        ]
+
+    def answer_approval(self, request: MCPApprovalRequest, *, approve: bool) -> list[Action]:
+        """Lets the service call an MCP server's tool, or not."""
+        if request.id not in self._open_calls:
+            return []
+        item = {
+            "type": "mcp_approval_response",
+            "approval_request_id": request.id,
+            "approve": approve,
+        }
+        send = Send({"type": "conversation.item.create", "item": item})
+        if approve:
+            self._open_calls.remove(request.id)  # it goes on as a call, which has its own end
+            return [send]
+        return [send, *self._call_answered(request.id)]
+
+    def leave_call(self, call: CallFunction) -> list[Action]:
+        """There is no function for this call: its answer is the caller's business."""
+        reply = self._open_calls.reply_to(call.call_id)
+        self._open_calls.remove(call.call_id)
+        return [ReplyDone(reply)] if reply else []
 
     def abandon(self) -> list[Reply]:
         """The connection is lost. Returns what has to be asked for again on the next one.
@@ -234,6 +294,8 @@ class Conversation:
         # Cascaded models give the user's words here, realtime models null.
         item = _mapping(event.get("item"))
         self._history.add(item)
+        if item.get("type") == "mcp_approval_request":
+            return self._on_mcp_request(event)
         content = item.get("content")
         first = _mapping(content[0]) if isinstance(content, list) and content else {}
         text = first.get("transcript")
@@ -276,7 +338,7 @@ class Conversation:
 
     def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
         self._history.complete(_mapping(event.get("item")))
-        return []
+        return self._on_mcp_request(event)
 
     def _on_word_timestamp(self, event: Mapping[str, Any]) -> list[Action]:
         keys = ("item_id", "text", "audio_offset_ms", "audio_duration_ms")
@@ -319,7 +381,10 @@ class Conversation:
             self._active = None
             active.status = status
             active.usage = response.get("usage")
-            actions += [*self._agent_done(), ReplyDone(active)]
+            actions += self._agent_done()
+            calls = self._function_calls(response, active) if status == "completed" else []
+            # A reply that calls functions goes on with what they return.
+            actions += calls or [ReplyDone(active)]
         # Texts of a response that was cut off may never have been completed.
         self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
         self._heard_shares.clear()
@@ -331,6 +396,59 @@ class Conversation:
             kind = details.get("type")
             actions.append(Fault(ServiceError(message, code=details.get("code"), kind=kind)))
         return actions + self._next_response()
+
+    # --- tools -------------------------------------------------------------------------------
+
+    def _function_calls(self, response: Mapping[str, Any], reply: Reply) -> list[Action]:
+        # Only here, of a completed response: the arguments that came before may have been cut off.
+        calls: list[Action] = []
+        output = response.get("output")
+        for item in map(_mapping, output if isinstance(output, list) else ()):
+            call_id = str(item.get("call_id") or "")
+            is_whole = item.get("status") in (None, "completed")
+            if item.get("type") != "function_call" or not is_whole or not call_id:
+                continue
+            if call_id not in self._open_calls:
+                self._open_calls.add(call_id, group=str(response.get("id")), reply=reply)
+                name, arguments = str(item.get("name")), str(item.get("arguments") or "")
+                calls.append(CallFunction(call_id, name, arguments))
+        return calls
+
+    def _on_mcp_request(self, event: Mapping[str, Any]) -> list[Action]:
+        item = _mapping(event.get("item"))
+        item_id, arguments = str(item.get("id") or ""), str(item.get("arguments") or "")
+        if item.get("type") != "mcp_approval_request" or item_id in ("", *self._asked_approvals):
+            return []
+        label, name = str(item.get("server_label")), str(item.get("name"))
+        if label not in self._mcp_labels():
+            return []
+        if event.get("type") == "conversation.item.created" and not arguments:
+            return []  # output_item.done will bring them
+        self._asked_approvals.append(item_id)
+        self._open_calls.add(item_id, group=_MCP)
+        return [MCPApprovalRequest(item_id, label, name, arguments)]
+
+    def _on_mcp_call_started(self, event: Mapping[str, Any]) -> list[Action]:
+        if self._mcp_labels():  # an agent of the service answers for the servers that it brings
+            self._open_calls.add(str(event.get("item_id")), group=_MCP)
+        return []
+
+    def _on_mcp_call_done(self, event: Mapping[str, Any]) -> list[Action]:
+        # The service runs the call, but says nothing about it unless it is asked to.
+        return self._call_answered(str(event.get("item_id")))
+
+    def _call_answered(self, call_id: str) -> list[Action]:
+        """Asks for a response where one is due and none that will know the answer is sure to come."""
+        reply = self._open_calls.reply_to(call_id)
+        if not self._open_calls.remove(call_id):
+            return []
+        is_asked = any(waiting.request is None for waiting in self._waiting)
+        user_is_answered = self._turn_detection.get("create_response", True)
+        if is_asked or (self.user_is_speaking and user_is_answered):
+            return [ReplyDone(reply)] if reply else []
+        if reply is not None:
+            reply.request = None  # what it was asked with was said before the call
+        return self.request_response(reply or Reply())
 
     def _next_response(self) -> list[Action]:
         self._requested = None

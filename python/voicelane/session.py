@@ -13,9 +13,11 @@ from typing import Any, Literal, Self
 from ._core import CaptureEncoder, PlaybackBuffer
 from .actions import (
     Action,
+    CallFunction,
     Emit,
     Fault,
     InterruptPlayback,
+    MCPApprovalRequest,
     ReplyDone,
     ReplyFailed,
     Send,
@@ -33,11 +35,14 @@ from .history import History
 from .keeper import Keeper
 from .link import Link
 from .metrics import Metrics
+from .open_calls import OpenCalls
 from .playback import PlaybackTrack
 from .playout import Playout
 from .protocol import Conversation
 from .reconnect import ReconnectPolicy
 from .reply import Reply
+from .tool_runner import ToolRunner
+from .tools import ToolSet
 from .transport import ConnectOptions
 from .uplink import Uplink, UplinkFullError
 
@@ -78,6 +83,7 @@ class AzureVoiceLive(EventEmitter):
         config: what is asked of the service.
         credential: a key or token credential of azure-core, sync or async; wins over the key. With
             neither, azure-identity's default chain is used.
+        tools: what the model may call: functions, `Tool`, `MCPServer`; or a `ToolSet` of them.
         transport: "auto" and "sdk" are azure-ai-voicelive's connection.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets.
         input_channels: channels of it, interleaved.
@@ -85,6 +91,7 @@ class AzureVoiceLive(EventEmitter):
         reconnect: when a lost connection is made again; `ReconnectPolicy(max_attempts=0)` never.
 
     Raises:
+        TypeError: a tool that is none, or that takes what has no JSON schema.
         ValueError: an argument out of range, or no credentials.
     """
 
@@ -96,6 +103,7 @@ class AzureVoiceLive(EventEmitter):
         model: str,
         config: AzureVoiceLiveConfig | None = None,
         credential: Any = None,
+        tools: ToolSet | Iterable[Any] = (),
         transport: Literal["auto", "sdk"] = "auto",
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
@@ -142,6 +150,8 @@ class AzureVoiceLive(EventEmitter):
         self._uplink = Uplink()
         self._dropping = False
         self._history = History()
+        self._open_calls = OpenCalls()
+        self._tool_runner = ToolRunner(ToolSet.of(tools), self._answer_call, self._answer_approval)
         self._metrics = Metrics()
         self._playout = Playout(self.playback, self._metrics, self.emit)
         self._streams: list[EventStream] = []
@@ -162,6 +172,21 @@ class AzureVoiceLive(EventEmitter):
     def target_sample_rate(self) -> int:
         """Frames per second on the wire."""
         return self.config.input_rate_hz
+
+    @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The tools as ``session.update`` has them, the secrets of MCP servers included."""
+        return self._tool_runner.tools.wire()
+
+    def set_tools(self, tools: ToolSet | Iterable[Any]) -> None:
+        """Replaces the tools, for the next `connect`; `update_session` does it at once. Calls that run go on.
+
+        How many run at once stays as it was.
+
+        Raises:
+            TypeError, ValueError: as the constructor does.
+        """
+        self._tool_runner.tools = ToolSet.of(tools)
 
     @property
     def _agent_speaking(self) -> bool:
@@ -250,7 +275,11 @@ class AzureVoiceLive(EventEmitter):
             task.cancel()
         try:
             await asyncio.gather(*session.tasks, return_exceptions=True)
+            if link is not None:
+                await link.stop()
+            await self._tool_runner.aclose()  # only now: the reader starts calls
         finally:
+            self._open_calls.silence(None)
             if link is not None:
                 for reply in link.conversation.abandon():
                     reply.finish("cancelled")
@@ -258,6 +287,7 @@ class AzureVoiceLive(EventEmitter):
             await self._playout.close()
         self._uplink = Uplink()
         self._history = History()
+        self._open_calls = OpenCalls()
         self._encoder.reset()
 
     # --- the connection ----------------------------------------------------------------------
@@ -281,10 +311,14 @@ class AzureVoiceLive(EventEmitter):
             lambda: self.playback.position,
             sample_rate_hz=self.config.output_rate_hz,
             history=self._history,
+            open_calls=self._open_calls,
+            mcp_labels=lambda: self._tool_runner.tools.servers,
         )
         link = Link(transport, conversation, self._uplink, self.playback, self._obey, self._report)
         try:
             settings = self.config.session_update(model=self.model, instructions=self._instructions)
+            if tools := self.tools:
+                settings["tools"] = tools
             await link.open(settings, self._history.replay(), self._connect_timeout_s)
         except BaseException:
             await link.close()
@@ -332,8 +366,8 @@ class AzureVoiceLive(EventEmitter):
         """Changes settings in the course of the session, and waits until the service accepted them.
 
         Args:
-            **changes: settings by the names of `AzureVoiceLiveConfig`, and ``instructions``. None goes back
-                to the service's default.
+            **changes: settings by the names of `AzureVoiceLiveConfig`, ``instructions`` and ``tools``. None
+                goes back to the service's default.
 
         Raises:
             ValueError, TypeError: a value is bad, or the setting cannot change any more.
@@ -341,14 +375,19 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: there is no session, or the service did not answer in time.
         """
         link = await self._ready_link()
+        tools = ToolSet.of(changes.pop("tools") or ()) if "tools" in changes else None
         agent_has_spoken = self.playback.stats()["written_frames"] > 0
         session = self.config.session_changes(
             session_model=self.model, agent_has_spoken=agent_has_spoken, **changes
         )
+        if tools is not None:
+            session["tools"] = tools.wire()
         await link.update(session, self._connect_timeout_s)
         # The next connection begins with what this one has come to.
         self._instructions = changes.pop("instructions", self._instructions)
         self.config = self.config.with_changes(**changes)
+        if tools is not None:
+            self._tool_runner.tools = tools
 
     # --- microphone and text -----------------------------------------------------------------
 
@@ -535,11 +574,24 @@ class AzureVoiceLive(EventEmitter):
                     self._playout.when_passed(reply.finish)
                 case ReplyFailed(reply, error):
                     reply.finish("failed", error)
+                case CallFunction():
+                    if not self._tool_runner.call(action):
+                        self._obey(link, link.conversation.leave_call(action))
+                case MCPApprovalRequest():
+                    self._tool_runner.ask(action)
                 case SessionReady(session_id, expires_at_s):
                     link.accept(session_id, expires_at_s)
                 case Fault(error):
                     if not link.refuse(error):
                         self.emit("error", str(error))
+
+    def _answer_call(self, call: CallFunction, output: str, is_error: bool) -> None:
+        if (link := self._link) is not None:
+            self._obey(link, link.conversation.answer_call(call, output, is_error=is_error))
+
+    def _answer_approval(self, request: MCPApprovalRequest, approve: bool) -> None:
+        if (link := self._link) is not None:
+            self._obey(link, link.conversation.answer_approval(request, approve=approve))
 
     def _put_event(self, event: Mapping[str, Any]) -> None:
         try:
