@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -125,10 +125,18 @@ class Conversation:
     Args:
         play_head: tells the position of the playback.
         sample_rate_hz: of the audio received.
+        mcp_labels: tells the MCP servers that are this session's; what others do is let be.
     """
 
-    def __init__(self, play_head: Callable[[], PlayHead], *, sample_rate_hz: int) -> None:
+    def __init__(
+        self,
+        play_head: Callable[[], PlayHead],
+        *,
+        sample_rate_hz: int,
+        mcp_labels: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
         self._play_head = play_head
+        self._mcp_labels = mcp_labels
         self._sample_rate_hz = sample_rate_hz
         self._turn_detection: Mapping[str, Any] = {}
         self._active_response: str | None = None
@@ -385,15 +393,18 @@ class Conversation:
         item_id, arguments = str(item.get("id") or ""), str(item.get("arguments") or "")
         if item.get("type") != "mcp_approval_request" or item_id in ("", *self._asked_approvals):
             return []
+        label, name = str(item.get("server_label")), str(item.get("name"))
+        if label not in self._mcp_labels():
+            return []
         if event.get("type") == "conversation.item.created" and not arguments:
             return []  # output_item.done will bring them
         self._asked_approvals.append(item_id)
         self._open_calls.add(item_id, group=_MCP)
-        label, name = str(item.get("server_label")), str(item.get("name"))
         return [MCPApprovalRequest(item_id, label, name, arguments)]
 
     def _on_mcp_call_started(self, event: Mapping[str, Any]) -> list[Action]:
-        self._open_calls.add(str(event.get("item_id")), group=_MCP)
+        if self._mcp_labels():  # an agent of the service answers for the servers that it brings
+            self._open_calls.add(str(event.get("item_id")), group=_MCP)
         return []
 
     def _on_mcp_call_done(self, event: Mapping[str, Any]) -> list[Action]:

@@ -463,7 +463,9 @@ class AzureVoiceLive(EventEmitter):
 
     def _new_conversation(self) -> Conversation:
         return Conversation(
-            lambda: self.playback.position, sample_rate_hz=AZURE_VOICE_LIVE_SAMPLE_RATE
+            lambda: self.playback.position,
+            sample_rate_hz=AZURE_VOICE_LIVE_SAMPLE_RATE,
+            mcp_labels=lambda: self._tool_runner.tools.servers,
         )
 
 

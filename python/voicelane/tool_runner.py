@@ -21,7 +21,7 @@ from uuid import UUID
 from .errors import ToolError
 from .protocol import CallFunction, MCPApprovalRequest
 from .tool_schema import ArgumentError, plain_function
-from .tools import ToolSet
+from .tools import MCPServer, ToolSet
 
 _log = logging.getLogger(__name__)
 
@@ -55,9 +55,9 @@ class ToolRunner:
             self._start(self._run(call), f"voicelane-tool-{call.name}")
 
     def ask(self, request: MCPApprovalRequest) -> None:
-        """Starts to ask for an approval. Requests of servers that are not of this set are let be."""
-        if request.server_label in self.tools.servers:
-            self._start(self._decide(request), f"voicelane-approval-{request.name}")
+        """Starts to ask for an approval."""
+        server = self.tools.servers.get(request.server_label)
+        self._start(self._decide(server, request), f"voicelane-approval-{request.name}")
 
     async def aclose(self) -> None:
         """Cancels what runs, but for the call that calls this. A new call may come later."""
@@ -133,11 +133,10 @@ class ToolRunner:
 
     # --- approvals ---------------------------------------------------------------------------
 
-    async def _decide(self, request: MCPApprovalRequest) -> None:
-        server = self.tools.servers[request.server_label]
+    async def _decide(self, server: MCPServer | None, request: MCPApprovalRequest) -> None:
         approve = False
-        if server.on_approval is None:
-            _log.warning("%s: a call was denied: there is no on_approval to ask", server.label)
+        if server is None or server.on_approval is None:
+            _log.warning("%s: denied: there is no on_approval to ask", request.server_label)
         else:
             ask = functools.partial(server.on_approval, request)
             try:
