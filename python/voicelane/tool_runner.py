@@ -114,8 +114,9 @@ class ToolRunner:
         return output_text(result)
 
     async def _within(self, timeout_s: float | None, function: Callable[[], Any]) -> Any:
+        limit = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s) as limit:
+            async with limit:
                 result = function() if _is_async(function) else await self._on_thread(function)
                 # A sync function may hand out something to be awaited, too.
                 return await result if inspect.isawaitable(result) else result
@@ -127,9 +128,9 @@ class ToolRunner:
     async def _on_thread(self, function: Callable[[], Any]) -> Any:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._max_running_calls, "voicelane-tool")
-        context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, context.run, _guarded, function)
+        # The thread sees the context variables of the call.
+        run = functools.partial(contextvars.copy_context().run, _guarded, function)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     # --- approvals ---------------------------------------------------------------------------
 
