@@ -737,10 +737,11 @@ async def test_in_doubt_the_answer_is_no_and_the_model_speaks_on(on_approval: An
         assert call.log.all("error") == []
 
 
+@pytest.mark.parametrize("tools", [[], [docs(denies)]])
 async def test_a_request_of_a_server_of_somebody_else_is_let_be(
-    caplog: pytest.LogCaptureFixture,
+    tools: list[MCPServer], caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with session(docs(denies)) as call:
+    async with session(*tools) as call:
         other = {**REQUEST, "server_label": "other", "arguments": "{}"}
         await call.says("conversation.item.created", item=other)
         await call.settle()
@@ -748,6 +749,14 @@ async def test_a_request_of_a_server_of_somebody_else_is_let_be(
         await until(lambda: tool_tasks() == [])
         gc.collect()  # a task that failed unseen would be logged now
         assert caplog.records == []
+
+
+async def test_calls_of_servers_that_an_agent_brings_are_answered_by_the_agent() -> None:
+    async with session(get_weather) as call:
+        await call.says("response.mcp_call.in_progress", item_id="m1", output_index=0)
+        await call.says("response.mcp_call.completed", item_id="m1", output_index=0)
+        await call.settle()
+        assert "response.create" not in call.sent()
 
 
 @pytest.mark.parametrize("end", ["completed", "failed"])

@@ -21,7 +21,7 @@ from uuid import UUID
 from .actions import CallFunction, MCPApprovalRequest
 from .errors import ToolError
 from .tool_schema import ArgumentError, plain_function
-from .tools import ToolSet
+from .tools import MCPServer, ToolSet
 
 _log = logging.getLogger(__name__)
 
@@ -57,9 +57,9 @@ class ToolRunner:
         return True
 
     def ask(self, request: MCPApprovalRequest) -> None:
-        """Starts to ask for an approval. Requests of servers that are not of this set are let be."""
-        if request.server_label in self.tools.servers:
-            self._start(self._decide(request), f"voicelane-approval-{request.name}")
+        """Starts to ask for an approval."""
+        server = self.tools.servers.get(request.server_label)
+        self._start(self._decide(server, request), f"voicelane-approval-{request.name}")
 
     async def aclose(self) -> None:
         """Cancels what runs, but for the call that calls this. A new call may come later."""
@@ -116,8 +116,9 @@ class ToolRunner:
         return output_text(result)
 
     async def _within(self, timeout_s: float | None, function: Callable[[], Any]) -> Any:
+        limit = asyncio.timeout(timeout_s)
         try:
-            async with asyncio.timeout(timeout_s) as limit:
+            async with limit:
                 result = function() if _is_async(function) else await self._on_thread(function)
                 # A sync function may hand out something to be awaited, too.
                 return await result if inspect.isawaitable(result) else result
@@ -129,17 +130,16 @@ class ToolRunner:
     async def _on_thread(self, function: Callable[[], Any]) -> Any:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._max_running_calls, "voicelane-tool")
-        context = contextvars.copy_context()
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._threads, context.run, _guarded, function)
+        # The thread sees the context variables of the call.
+        run = functools.partial(contextvars.copy_context().run, _guarded, function)
+        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
 
     # --- approvals ---------------------------------------------------------------------------
 
-    async def _decide(self, request: MCPApprovalRequest) -> None:
-        server = self.tools.servers[request.server_label]
+    async def _decide(self, server: MCPServer | None, request: MCPApprovalRequest) -> None:
         approve = False
-        if server.on_approval is None:
-            _log.warning("%s: a call was denied: there is no on_approval to ask", server.label)
+        if server is None or server.on_approval is None:
+            _log.warning("%s: denied: there is no on_approval to ask", request.server_label)
         else:
             ask = functools.partial(server.on_approval, request)
             try:

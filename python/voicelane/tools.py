@@ -19,7 +19,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, Self
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .actions import MCPApprovalRequest
@@ -244,7 +244,7 @@ class ToolSet:
             known[name] = tool
 
     @classmethod
-    def of(cls, tools: ToolSet | Iterable[Any]) -> Self | ToolSet:
+    def of(cls, tools: ToolSet | Iterable[Any]) -> ToolSet:
         """The tools as a set; a set is itself."""
         return tools if isinstance(tools, ToolSet) else cls(tools)
 
