@@ -20,12 +20,14 @@ from voicelane import (
     MCPApprovalRequest,
     MCPServer,
     PlaybackBuffer,
+    ReconnectPolicy,
     Tool,
     ToolSet,
 )
+from voicelane.actions import CallFunction, Emit
 from voicelane.errors import ToolError
 from voicelane.open_calls import OpenCalls
-from voicelane.protocol import CallFunction, Conversation, Emit
+from voicelane.protocol import Conversation
 from voicelane.simulator import Reply, Simulator, ToolCall
 from voicelane.simulator.connection import Connection
 
@@ -70,6 +72,13 @@ class Call:
     async def until_sent(self, kind: str, count: int = 1) -> None:
         async with asyncio.timeout(TIMEOUT_S):
             await self.service.wait_until(lambda _: self.sent().count(kind) >= count)
+
+    async def hears(self, event: str) -> None:
+        """Listens to the agent until that event."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while not self.log.all(event):
+                read_all(self.model)
+                await asyncio.sleep(0.001)
 
     async def says(self, kind: str, **fields: Any) -> None:
         """The service says something that its simulator would not say by itself."""
@@ -199,7 +208,7 @@ async def test_the_calls_of_one_response_run_at_once_and_bring_one_response() ->
 
     async with session(meet) as call:
         await call.calls(("c1", "meet", '{"name": "a"}'), ("c2", "meet", '{"name": "b"}'))
-        await call.log.wait_for("agent_speech_started")
+        await call.hears("agent_speech_started")
         await call.settle()
         assert call.outputs() == {"c1": "a", "c2": "b"}
         assert call.sent()[:3] == ["function_call_output"] * 2 + ["response.create"]
@@ -294,7 +303,7 @@ async def test_a_response_that_waits_already_will_know_the_output() -> None:
         slow.go_on.set()
         await call.until_sent("function_call_output")
         await call.says("response.done", response={"id": "r2", "status": "completed"})
-        await call.log.wait_for("agent_speech_ended")
+        await call.hears("agent_speech_ended")
         await call.settle()
         assert call.sent()[:3] == ["message", "function_call_output", "response.create"]
         assert call.sent().count("response.create") == 1
@@ -420,7 +429,7 @@ async def test_what_goes_wrong_is_told_to_the_model_and_to_nobody_else(
         name = call.model.tools[0]["name"]
         with caplog.at_level(logging.CRITICAL, "voicelane"):
             await call.calls(("c1", name, arguments))
-            await call.log.wait_for("agent_speech_ended")
+            await call.hears("agent_speech_ended")
         said = json.loads(call.outputs()["c1"])
         assert list(said) == ["error"]
         assert said["error"].startswith(error)
@@ -614,7 +623,8 @@ async def test_a_tool_may_hang_up() -> None:
 
 async def test_a_tool_that_ends_after_the_connection_was_lost_harms_nobody() -> None:
     slow = Slow()
-    async with session(Tool(slow, name="slow")) as call:
+    never = ReconnectPolicy(max_attempts=0)
+    async with session(Tool(slow, name="slow"), reconnect=never) as call:
         await call.calls(("c1", "slow", "{}"))
         await asyncio.wait_for(slow.began.wait(), TIMEOUT_S)
         await call.service.close(1011)
@@ -624,13 +634,63 @@ async def test_a_tool_that_ends_after_the_connection_was_lost_harms_nobody() -> 
         assert call.log.all("error") == [str(lost)]
 
 
+async def test_what_a_tool_returns_after_a_reconnect_reaches_the_model_all_the_same() -> None:
+    slow = Slow()
+    quick = ReconnectPolicy(first_delay_s=0.001)
+    replies = [ToolCall("slow"), SPOKEN]
+    async with session(Tool(slow, name="slow"), replies=replies, reconnect=quick) as call:
+        reply = await call.model.send_text_message("Take your time.")
+        await asyncio.wait_for(slow.began.wait(), TIMEOUT_S)
+        await call.log.wait_for("response_done")
+        await call.service.abort()
+        await call.log.wait_for("reconnected")
+        slow.go_on.set()
+        call.service = call.sim.connections[1]
+        await call.until_sent("response.create")
+        assert call.sent() == [
+            "message",
+            "function_call",
+            "function_call_output",
+            "response.create",
+        ]
+        assert list(call.outputs().values()) == ["at last"]
+        # The new connection's replies begin anew: the tool once more, then the words.
+        await call.log.wait_for("response_done", 3)
+        read_all(call.model)
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await reply).status == "completed"
+
+
+async def test_a_reply_is_heard_only_after_the_tools_that_it_needs() -> None:
+    slow = Slow()
+    async with session(Tool(slow, name="slow"), replies=[ToolCall("slow"), SPOKEN]) as call:
+        reply = await call.model.send_text_message("Take your time.")
+        await call.log.wait_for("response_done")
+        await call.settle()
+        assert not reply.is_done
+        slow.go_on.set()
+        await call.log.wait_for("response_done", 2)
+        read_all(call.model)
+        async with asyncio.timeout(TIMEOUT_S):
+            await reply
+        assert (reply.text, reply.status) == (SPOKEN.text, "completed")
+
+
+async def test_a_call_that_is_left_to_the_caller_ends_the_reply() -> None:
+    async with session(replies=[ToolCall("unknown")]) as call:
+        reply = await call.model.send_text_message("Whatever.")
+        async with asyncio.timeout(TIMEOUT_S):
+            assert (await reply).status == "completed"
+
+
 async def test_tools_may_change_in_mid_call() -> None:
     async with session(get_weather) as call:
 
         def get_time() -> str:
             return "noon"
 
-        call.model.set_tools([get_time])
+        await call.model.update_session(tools=[get_time])
+        assert call.service.received[-1]["session"] == {"tools": call.model.tools}
         assert [tool["name"] for tool in call.model.tools] == ["get_time"]
         await call.calls(("c1", "get_time", "{}"))
         await call.until_sent("response.create")
@@ -770,7 +830,7 @@ async def test_after_the_last_call_of_mcp_servers_one_response_is_asked_for(end:
         await call.settle()
         assert "response.create" not in call.sent()
         await call.says(f"response.mcp_call.{end}", item_id="m2", output_index=0)
-        await call.log.wait_for("agent_speech_ended")
+        await call.hears("agent_speech_ended")
         await call.settle()
         assert call.sent().count("response.create") == 1
 

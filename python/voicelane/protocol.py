@@ -376,15 +376,16 @@ class Conversation:
         response = _mapping(event.get("response"))
         status = str(response.get("status"))
         actions: list[Action] = []
-        active = self._active
-        if active is not None and active.response_id == response.get("id"):
+        ended = self._active if self._is_active(response.get("id")) else None
+        if ended is not None:
             self._active = None
-            active.status = status
-            active.usage = response.get("usage")
+            ended.status = status
+            ended.usage = response.get("usage")
             actions += self._agent_done()
-            calls = self._function_calls(response, active) if status == "completed" else []
-            # A reply that calls functions goes on with what they return.
-            actions += calls or [ReplyDone(active)]
+        calls = self._function_calls(response, ended) if status == "completed" else []
+        actions += calls
+        if ended is not None and not calls:  # one that calls functions goes on with what they return
+            actions.append(ReplyDone(ended))
         # Texts of a response that was cut off may never have been completed.
         self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
         self._heard_shares.clear()
@@ -399,7 +400,10 @@ class Conversation:
 
     # --- tools -------------------------------------------------------------------------------
 
-    def _function_calls(self, response: Mapping[str, Any], reply: Reply) -> list[Action]:
+    def _is_active(self, response_id: object) -> bool:
+        return self._active is not None and self._active.response_id == response_id
+
+    def _function_calls(self, response: Mapping[str, Any], reply: Reply | None) -> list[Action]:
         # Only here, of a completed response: the arguments that came before may have been cut off.
         calls: list[Action] = []
         output = response.get("output")
