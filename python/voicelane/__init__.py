@@ -18,6 +18,8 @@ from ._core import (
 )
 from .config import AzureVoiceLiveConfig
 from .playback import PlaybackTrack
+from .reconnect import ReconnectPolicy
+from .reply import Reply
 from .session import AzureVoiceLive, AzureVoiceLiveSession
 
 __all__ = [
@@ -29,6 +31,8 @@ __all__ = [
     "PlaybackBuffer",
     "PlaybackPosition",
     "PlaybackTrack",
+    "ReconnectPolicy",
+    "Reply",
     "Resampler",
     "__version__",
     "build_info",

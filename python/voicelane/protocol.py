@@ -9,56 +9,27 @@ import base64
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
+from .actions import (
+    Action,
+    Emit,
+    Fault,
+    InterruptPlayback,
+    ReplyDone,
+    ReplyFailed,
+    Send,
+    SessionReady,
+    SpeechBegins,
+    SpeechComplete,
+)
 from .errors import ServiceError
+from .history import History
+from .reply import Reply
 
 # How many items the bookkeeping looks back: a conversation may last an hour.
 _REMEMBERED_ITEMS = 64
 _MAX_WAITING_RESPONSES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Tell the handlers of an event."""
-
-    event: str
-    payload: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a client event."""
-
-    event: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class InterruptPlayback:
-    """Drop what was received and not yet heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishPlayback:
-    """The utterance was received to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionReady:
-    """The service accepted the session."""
-
-    session_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The service reported an error."""
-
-    error: ServiceError
-
-
-Action = Emit | Send | InterruptPlayback | FinishPlayback | SessionReady | Fault
 
 
 class PlayHead(Protocol):
@@ -81,6 +52,8 @@ class AudioDelta(Protocol):
     def item_id(self) -> str | None: ...
     @property
     def num_frames(self) -> int: ...
+    @property
+    def written_frames(self) -> int: ...
 
 
 # "Nothing to cancel": the response ended while the cancel was on its way.
@@ -93,21 +66,30 @@ class Conversation:
     Args:
         play_head: tells the position of the playback.
         sample_rate_hz: of the audio received.
+        history: takes what is said and done; outlives the connection.
     """
 
-    def __init__(self, play_head: Callable[[], PlayHead], *, sample_rate_hz: int) -> None:
+    def __init__(
+        self,
+        play_head: Callable[[], PlayHead],
+        *,
+        sample_rate_hz: int,
+        history: History | None = None,
+    ) -> None:
         self._play_head = play_head
         self._sample_rate_hz = sample_rate_hz
+        self._history = History() if history is None else history
         self._turn_detection: Mapping[str, Any] = {}
-        self._active_response: str | None = None
+        self._active: Reply | None = None
         # False once the active response was cut off: what still arrives of it is stale.
         self._audible = True
-        # Asked for and not yet created: the service refuses a second response while one is active.
-        self._response_requested = False
-        self._waiting_responses: deque[Mapping[str, Any]] = deque()
+        # Asked for and not yet begun: the service refuses a second response while one is active.
+        self._requested: Reply | None = None
+        self._waiting: deque[Reply] = deque()
         self._agent_is_speaking = False
         self.user_is_speaking = False
         self._received_frames: OrderedDict[str, int] = OrderedDict()
+        self._heard_shares: dict[str, float] = {}
         self._partial_texts: dict[tuple[str, str], str] = {}
         self._user_texts_done: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
@@ -115,9 +97,13 @@ class Conversation:
             "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": self._on_speech_stopped,
             "conversation.item.created": self._on_item_created,
+            "conversation.item.deleted": self._on_item_deleted,
             "conversation.item.input_audio_transcription.delta": self._on_user_delta,
             "conversation.item.input_audio_transcription.completed": self._on_user_text,
             "response.created": self._on_response_created,
+            "response.output_item.done": self._on_output_item_done,
+            "response.audio_timestamp.delta": self._on_word_timestamp,
+            "response.animation_viseme.delta": self._on_viseme,
             "response.audio_transcript.delta": self._on_agent_delta,
             "response.audio_transcript.done": self._on_agent_text,
             "response.text.delta": self._on_agent_delta,
@@ -130,7 +116,12 @@ class Conversation:
     @property
     def accepted_response_id(self) -> str:
         """The response whose audio is to be played: no other one's, and none's once it was cut off."""
-        return self._active_response or "" if self._audible else ""
+        return self._active.response_id or "" if self._active and self._audible else ""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody speaks, and nothing was asked for: a pause."""
+        return not (self.user_is_speaking or self._active or self._requested)
 
     @property
     def agent_is_speaking(self) -> bool:
@@ -154,34 +145,60 @@ class Conversation:
         if self._agent_is_speaking:
             return []
         self._agent_is_speaking = True
-        return [Emit("agent_speech_started", {})]
+        return [SpeechBegins(delta.written_frames)]
 
-    def request_response(self, response: Mapping[str, Any] | None = None) -> list[Action]:
+    def request_response(self, reply: Reply) -> list[Action]:
         """Asks for a response: now, or as soon as the active one is done."""
-        event: dict[str, Any] = {"type": "response.create"}
-        if response is not None:
-            event["response"] = response
-        if self._active_response is None and not self._response_requested:
-            self._response_requested = True
-            return [Send(event)]
-        if len(self._waiting_responses) >= _MAX_WAITING_RESPONSES:
+        if self._active is None and self._requested is None:
+            return self._request(reply)
+        if len(self._waiting) >= _MAX_WAITING_RESPONSES:
             raise RuntimeError(
                 f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
             )
-        self._waiting_responses.append(event)
+        self._waiting.append(reply)
         return []
 
     def interrupt(self) -> list[Action]:
         """The caller cuts the agent off: nothing that was asked for before is to be heard."""
-        self._waiting_responses.clear()
-        return self._cut_off(cancel=self._active_response is not None)
+        for reply in self._waiting:
+            reply.finish("cancelled")
+        self._waiting.clear()
+        return self._cut_off(cancel=self._active is not None)
+
+    def abandon(self) -> list[Reply]:
+        """The connection is lost. Returns what has to be asked for again on the next one.
+
+        A response of which something was heard is not begun anew: its rest is lost.
+        """
+        active, requested = self._active, self._requested
+        self._active = self._requested = None
+        head = self._play_head()
+        replies = [reply for reply in (requested, *self._waiting) if reply is not None]
+        self._waiting.clear()
+        if active is None:
+            return replies
+        # What was said of it is known only as far as its transcript came.
+        items = [item_id for role, item_id in self._partial_texts if role == "agent"]
+        was_heard = not self._audible or (
+            head.item_id in self._received_frames and head.audio_end_ms > 0
+        )
+        for item_id in items:
+            self._history.set_text(item_id, self._partial_texts["agent", item_id])
+            received_ms = self._received_ms(item_id)
+            self._history.cut(item_id, head.audio_end_ms / received_ms if received_ms else 0.0)
+        if was_heard:
+            active.finish("incomplete")
+            return replies
+        return [active, *replies]
 
     # --- the session -------------------------------------------------------------------------
 
     def _on_session_updated(self, event: Mapping[str, Any]) -> list[Action]:
         session = _mapping(event.get("session"))
         self._turn_detection = _mapping(session.get("turn_detection"))
-        return [SessionReady(session.get("id"))]
+        expires_at = session.get("expires_at")
+        expires_at_s = expires_at if isinstance(expires_at, int | float) else None
+        return [SessionReady(session.get("id"), expires_at_s)]
 
     def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
         details = _mapping(event.get("error"))
@@ -195,10 +212,10 @@ class Conversation:
             event_id=details.get("event_id"),
             kind=details.get("type"),
         )
-        if self._response_requested and self._active_response is None:
-            # Perhaps it was the request for a response that failed: the next must not wait for it.
-            return [Fault(error), *self._next_response()]
-        return [Fault(error)]
+        refused = self._requested
+        if refused is None or error.event_id not in (None, _event_id(refused)):
+            return [Fault(error)]
+        return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
 
     # --- the user ----------------------------------------------------------------------------
 
@@ -206,7 +223,7 @@ class Conversation:
         self.user_is_speaking = True
         # The service cancels the response by itself unless it was told not to.
         cancels_itself = self._turn_detection.get("interrupt_response", True)
-        cancel = self._active_response is not None and not cancels_itself
+        cancel = self._active is not None and not cancels_itself
         return [Emit("user_speech_started", {"type": "done"}), *self._cut_off(cancel=cancel)]
 
     def _on_speech_stopped(self, _event: Mapping[str, Any]) -> list[Action]:
@@ -216,12 +233,17 @@ class Conversation:
     def _on_item_created(self, event: Mapping[str, Any]) -> list[Action]:
         # Cascaded models give the user's words here, realtime models null.
         item = _mapping(event.get("item"))
+        self._history.add(item)
         content = item.get("content")
         first = _mapping(content[0]) if isinstance(content, list) and content else {}
         text = first.get("transcript")
         if item.get("role") != "user" or not text:
             return []
         return self._user_text(str(item.get("id")), str(text))
+
+    def _on_item_deleted(self, event: Mapping[str, Any]) -> list[Action]:
+        self._history.remove(str(event.get("item_id")))
+        return []
 
     def _on_user_delta(self, event: Mapping[str, Any]) -> list[Action]:
         text = self._extend("user", event)
@@ -235,15 +257,34 @@ class Conversation:
         if item_id in self._user_texts_done or not text:
             return []
         self._user_texts_done.append(item_id)
+        self._history.set_text(item_id, text)
         return [_transcription("user", text, is_final=True)]
 
     # --- the agent ---------------------------------------------------------------------------
 
     def _on_response_created(self, event: Mapping[str, Any]) -> list[Action]:
-        self._response_requested = False
-        self._active_response = _mapping(event.get("response")).get("id")
+        if self._active is not None:
+            self._active.finish("incomplete")
+        # Asked for by us, or begun by the service at the end of the user's turn.
+        self._active = self._requested or Reply()
+        self._requested = None
+        response_id = _mapping(event.get("response")).get("id")
+        self._active.response_id = response_id if isinstance(response_id, str) else None
+        self._active.status = "in_progress"
         self._audible = True
         return []
+
+    def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
+        self._history.complete(_mapping(event.get("item")))
+        return []
+
+    def _on_word_timestamp(self, event: Mapping[str, Any]) -> list[Action]:
+        keys = ("item_id", "text", "audio_offset_ms", "audio_duration_ms")
+        return [Emit("word_timestamp", {key: event.get(key) for key in keys})]
+
+    def _on_viseme(self, event: Mapping[str, Any]) -> list[Action]:
+        keys = ("item_id", "viseme_id", "audio_offset_ms")
+        return [Emit("viseme", {key: event.get(key) for key in keys})]
 
     def _on_agent_delta(self, event: Mapping[str, Any]) -> list[Action]:
         text = self._extend("agent", event)
@@ -253,25 +294,35 @@ class Conversation:
         self._partial_texts.pop(("agent", str(event.get("item_id"))), None)
         in_audio = event.get("type") == "response.audio_transcript.done"
         text = str(event.get("transcript" if in_audio else "text") or "")
+        item_id = str(event.get("item_id"))
+        self._history.set_text(item_id, text)
+        if self._active is not None:
+            self._active.text = text
+        if item_id in self._heard_shares:  # it was cut off before its text was complete
+            self._history.cut(item_id, self._heard_shares.pop(item_id))
         actions: list[Action] = [_transcription("agent", text, is_final=True)] if text else []
         if not in_audio:
             actions.append(Emit("text_response", {"text": text, "type": "done"}))
         return actions
 
     def _on_audio_done(self, event: Mapping[str, Any]) -> list[Action]:
-        if event.get("response_id") != self._active_response:
+        if event.get("response_id") != self.accepted_response_id:
             return []
-        return [FinishPlayback(), *self._agent_done()]
+        return self._agent_done()
 
     def _on_response_done(self, event: Mapping[str, Any]) -> list[Action]:
         response = _mapping(event.get("response"))
+        status = str(response.get("status"))
         actions: list[Action] = []
-        if response.get("id") == self._active_response:
-            actions += [FinishPlayback(), *self._agent_done()]
-            self._active_response = None
+        active = self._active
+        if active is not None and active.response_id == response.get("id"):
+            self._active = None
+            active.status = status
+            active.usage = response.get("usage")
+            actions += [*self._agent_done(), ReplyDone(active)]
         # Texts of a response that was cut off may never have been completed.
         self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
-        status = str(response.get("status"))
+        self._heard_shares.clear()
         done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
         actions.append(Emit("response_done", done))
         if status == "failed":
@@ -282,31 +333,43 @@ class Conversation:
         return actions + self._next_response()
 
     def _next_response(self) -> list[Action]:
-        self._response_requested = bool(self._waiting_responses)
-        return [Send(self._waiting_responses.popleft())] if self._waiting_responses else []
+        self._requested = None
+        return self._request(self._waiting.popleft()) if self._waiting else []
+
+    def _request(self, reply: Reply) -> list[Action]:
+        self._requested = reply
+        event: dict[str, Any] = {"type": "response.create", "event_id": _event_id(reply)}
+        if reply.request is not None:
+            event["response"] = reply.request
+        return [Send(event)]
 
     def _agent_done(self) -> list[Action]:
         if not self._agent_is_speaking:
             return []
         self._agent_is_speaking = False
-        return [Emit("agent_speech_ended", {})]
+        return [SpeechComplete()]
 
     def _cut_off(self, *, cancel: bool) -> list[Action]:
         """Ends what is being said: the service must know how much of it was heard."""
         self._audible = False
         actions: list[Action] = [InterruptPlayback()]
         if cancel:
-            actions.append(Send({"type": "response.cancel", "response_id": self._active_response}))
-        actions += self._truncate()
-        actions += self._agent_done()
-        return actions
+            response_id = self._active.response_id if self._active else None
+            actions.append(Send({"type": "response.cancel", "response_id": response_id}))
+        self._agent_is_speaking = False
+        return actions + self._truncate()
 
     def _truncate(self) -> list[Action]:
         head = self._play_head()
-        received_frames = self._received_frames.pop(head.item_id or "", 0)
-        received_ms = received_frames * 1000 // self._sample_rate_hz
+        item_id = head.item_id or ""
+        received_ms = self._received_ms(item_id)
+        self._received_frames.pop(item_id, None)
         # Unheard, or heard to its end: nothing to cut. The service refuses an end beyond the audio.
-        if not 0 < head.audio_end_ms < received_ms or self._turn_detection.get("auto_truncate"):
+        if not 0 < head.audio_end_ms < received_ms:
+            return []
+        self._heard_shares[item_id] = head.audio_end_ms / received_ms
+        self._history.cut(item_id, self._heard_shares[item_id])
+        if self._turn_detection.get("auto_truncate"):
             return []
         return [
             Send(
@@ -318,6 +381,9 @@ class Conversation:
                 }
             )
         ]
+
+    def _received_ms(self, item_id: str) -> float:
+        return self._received_frames.get(item_id, 0) * 1000 / self._sample_rate_hz
 
     def _extend(self, role: str, event: Mapping[str, Any]) -> str:
         key = (role, str(event.get("item_id")))
@@ -341,6 +407,11 @@ def trim_to_whole_samples(text: bytes) -> bytes | None:
     if event.get("type") != "response.audio.delta" or len(audio) % 2 == 0:
         return None
     return json.dumps({**event, "delta": base64.b64encode(audio[:-1]).decode()}).encode()
+
+
+def _event_id(reply: Reply) -> str:
+    """Names the request, so that the service's refusal can say which one it is."""
+    return f"voicelane-{id(reply):x}"
 
 
 def _transcription(role: str, text: str, *, is_final: bool) -> Emit:

@@ -52,5 +52,12 @@ class Transport(Protocol):
             ConnectionLostError: the connection ended.
         """
 
+    async def send_text(self, text: str) -> None:
+        """Sends a client event that is text already: audio.
+
+        Raises:
+            ConnectionLostError: the connection ended.
+        """
+
     async def close(self) -> None:
         """Closes the connection with its handshake. Idempotent."""
