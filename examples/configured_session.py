@@ -23,8 +23,6 @@ from voicelane.config import (
 )
 from voicelane.simulator import Simulator
 
-MODEL = "gpt-4.1"
-
 CONFIG = AzureVoiceLiveConfig(
     voice=AzureStandardVoice("en-US-AvaNeural", style="cheerful", rate="1.1"),
     turn_detection=AzureSemanticVad(
@@ -51,7 +49,7 @@ async def main() -> None:
             simulator = await stack.enter_async_context(Simulator())
             where = {"endpoint": simulator.endpoint, "api_key": simulator.api_key}
 
-        model = AzureVoiceLive(model=MODEL, config=CONFIG, **where)
+        model = AzureVoiceLive(model="gpt-4.1", config=CONFIG, **where)
         answered = asyncio.Event()
 
         @model.on("realtime_model_transcription")
@@ -64,8 +62,7 @@ async def main() -> None:
 
         await stack.enter_async_context(model)
         # In the course of a session: the same names, the same checks.
-        changes = CONFIG.session_changes(session_model=MODEL, temperature=0.7, tool_choice="none")
-        await model.connection.session.update(session=changes)
+        await model.update_session(temperature=0.7, tool_choice="none")
         await model.send_text_message("Can you hear me?")
         await answered.wait()
 

@@ -271,6 +271,8 @@ def test_what_does_not_go_with_the_model_is_refused_with_the_model(
                          "byom_profile": "byom-foundry-anthropic-messages"}),
         ("", {"interim_response": config.LlmInterimResponse(),
               "agent": {"agent_name": "a", "project_name": "p"}}),
+        ("gpt-realtime", {"interim_response": config.LlmInterimResponse(),
+                          "agent": {"agent_name": "a", "project_name": "p"}}),
         ("gpt-realtime", {"input_audio_transcription": "mai-transcribe-1"}),
         ("unknown", {"input_audio_transcription": "whisper-1"}),
     ],

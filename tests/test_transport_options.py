@@ -9,7 +9,7 @@ import pytest
 from azure.ai.voicelive.aio import connect
 from azure.core.credentials import AccessToken, AzureKeyCredential
 
-from voicelane import AzureVoiceLiveConfig, config, errors
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, config, errors
 from voicelane.simulator import Simulator
 from voicelane.simulator.connection import Connection
 from voicelane.transport import ConnectOptions
@@ -142,6 +142,21 @@ async def test_the_token_is_asked_for_these_scopes(scopes: Any, asked: tuple[str
     async with Simulator() as sim:
         await said(sim, credential=Credential(), credential_scopes=scopes)
         assert seen == [asked]
+
+
+async def test_a_session_says_all_of_it() -> None:
+    settings = AzureVoiceLiveConfig(
+        agent=AGENT, api_version="2026-06-01-preview", query={"x": "1"}, headers={"x-call": "7"}
+    )
+    async with Simulator() as sim:
+        model = AzureVoiceLive(
+            model="", endpoint=sim.endpoint, api_key=sim.api_key, config=settings
+        )
+        async with model:
+            connection = sim.connections[-1]
+            assert query_of(connection) == settings.connect_query("")
+            assert connection._request.headers["x-call"] == "7"
+            assert "instructions" not in connection.received[0]["session"]
 
 
 async def test_no_secret_is_in_the_options_repr_or_in_a_refusal() -> None:

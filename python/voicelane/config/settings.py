@@ -94,7 +94,7 @@ class AzureVoiceLiveConfig(Checked):
     Plain strings, enumerations and models of ``azure.ai.voicelive.models``, the options of
     `voicelane.config` and mappings in the service's own form are equally good. What is None is not sent:
     the service takes its own default. What cannot work together is refused, here or, where it
-    depends on the model, by `session_update`; `extra_session` is refused nothing.
+    depends on the model, by `session_update`. The one way around that is `extra_session`.
 
     Attributes:
         voice: an Azure voice ("en-US-AvaNeural"), an OpenAI one ("alloy"), or an object:
