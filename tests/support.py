@@ -16,13 +16,11 @@ import yaml
 from aiohttp import WSMsgType, web
 
 from voicelane import AzureVoiceLive
-from voicelane.events import EventName
+from voicelane.events import EVENT_TYPES
 
 DATA = Path(__file__).parent / "data"
 AUDIO = Path(__file__).parent.parent / "examples" / "audio"
 TIMEOUT_S = 10.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
-
-EVENT_NAMES: tuple[EventName, ...] = EventName.__args__  # type: ignore[attr-defined]
 
 
 class EventLog:
@@ -31,7 +29,7 @@ class EventLog:
     def __init__(self, model: AzureVoiceLive) -> None:
         self.events: list[tuple[str, Any]] = []
         self._changed = asyncio.Event()
-        for name in EVENT_NAMES:
+        for name in EVENT_TYPES:
             model.on(name, lambda payload, name=name: self._take(name, payload))
 
     def _take(self, name: str, payload: Any) -> None:

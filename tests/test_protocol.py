@@ -12,17 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from support import Recording
-from voicelane.protocol import (
+from voicelane.actions import (
     Action,
-    Conversation,
     Emit,
     Fault,
-    FinishPlayback,
     InterruptPlayback,
+    ReplyDone,
+    ReplyFailed,
     Send,
     SessionReady,
-    trim_to_whole_samples,
+    SpeechBegins,
+    SpeechComplete,
 )
+from voicelane.history import History
+from voicelane.protocol import Conversation, trim_to_whole_samples
+from voicelane.reply import Reply
 
 
 @dataclass
@@ -37,6 +41,7 @@ class Delta:
     response_id: str | None = "r1"
     item_id: str | None = "i1"
     num_frames: int = 24_000
+    written_frames: int = 24_000
 
 
 class Service:
@@ -44,12 +49,19 @@ class Service:
 
     def __init__(self, **turn_detection: Any) -> None:
         self.head = Head()
-        self.conversation = Conversation(lambda: self.head, sample_rate_hz=24_000)
+        self.history = History()
+        self.conversation = Conversation(
+            lambda: self.head, sample_rate_hz=24_000, history=self.history
+        )
         session = {"id": "s", "turn_detection": turn_detection}
-        assert self.says("session.updated", session=session) == [SessionReady("s")]
+        assert self.says("session.updated", session=session) == [SessionReady("s", None)]
 
     def says(self, kind: str, **fields: Any) -> list[Action]:
         return self.conversation.handle({"type": kind, **fields})
+
+    def is_asked(self, request: Any = None) -> tuple[Reply, list[Action]]:
+        reply = Reply(request)
+        return reply, self.conversation.request_response(reply)
 
     def creates(self, response: str = "r1") -> list[Action]:
         return self.says("response.created", response={"id": response})
@@ -76,14 +88,18 @@ def test_a_response_is_heard_from_its_first_delta_to_its_end() -> None:
     assert service.conversation.accepted_response_id == ""
     service.creates()
     assert service.conversation.accepted_response_id == "r1"
-    assert service.speaks() == [Emit("agent_speech_started", {})]
+    assert service.speaks() == [SpeechBegins(24_000)]
     assert service.speaks() == []
     assert service.conversation.agent_is_speaking
     ended = service.says("response.audio.done", response_id="r1")
-    assert ended == [FinishPlayback(), Emit("agent_speech_ended", {})]
+    assert ended == [SpeechComplete()]
     usage = {"total_tokens": 3}
     done = {"response_id": "r1", "status": "completed", "usage": usage}
-    assert service.finishes(usage=usage) == [FinishPlayback(), Emit("response_done", done)]
+    reply_done, told = service.finishes(usage=usage)
+    assert isinstance(reply_done, ReplyDone)
+    reply = reply_done.reply
+    assert (reply.response_id, reply.status, reply.usage) == ("r1", "completed", usage)
+    assert told == Emit("response_done", done)
     assert service.conversation.accepted_response_id == ""
 
 
@@ -104,12 +120,11 @@ def test_barge_in_interrupts_and_truncates_at_what_was_heard() -> None:
                 "audio_end_ms": 480,
             }
         ),
-        Emit("agent_speech_ended", {}),
     ]
     # What still arrives of that response is stale, until the next one.
     assert service.conversation.accepted_response_id == ""
     assert service.speaks() == []
-    assert service.says("response.audio.done", response_id="r1") == [FinishPlayback()]
+    assert service.says("response.audio.done", response_id="r1") == []
     assert emitted(service.finishes(status="cancelled")) == ["response_done"]
     service.creates("r2")
     assert service.conversation.accepted_response_id == "r2"
@@ -152,48 +167,130 @@ def test_a_cancel_is_sent_only_where_a_response_is_active_and_the_service_does_n
         assert sent(service.conversation.interrupt()) == []
 
 
+def requests(actions: list[Action]) -> list[Any]:
+    """What is asked for, without the ids of the requests."""
+    return [{k: v for k, v in event.items() if k != "event_id"} for event in sent(actions)]
+
+
 def test_responses_are_asked_for_one_at_a_time() -> None:
     service = Service()
-    ask = service.conversation.request_response
-    assert sent(ask()) == [{"type": "response.create"}]
-    assert ask({"instructions": "two"}) == []  # asked for, not yet created
+    two = {"type": "response.create", "response": {"instructions": "two"}}
+    first, asked = service.is_asked()
+    assert requests(asked) == [{"type": "response.create"}]
+    second, asked = service.is_asked({"instructions": "two"})
+    assert asked == []  # the first is asked for, not yet begun
     service.creates("r1")
-    assert ask() == []
-    assert sent(service.finishes("r1")) == [
-        {"type": "response.create", "response": {"instructions": "two"}}
-    ]
+    assert service.is_asked()[1] == []
+    assert requests(service.finishes("r1")) == [two]
     service.creates("r2")
-    assert sent(service.finishes("r2")) == [{"type": "response.create"}]
+    assert requests(service.finishes("r2")) == [{"type": "response.create"}]
     service.creates("r3")
-    assert sent(service.finishes("r3")) == []
-    assert sent(ask()) == [{"type": "response.create"}]
+    assert requests(service.finishes("r3")) == []
+    assert requests(service.is_asked()[1]) == [{"type": "response.create"}]
+    assert (first.response_id, second.response_id) == ("r1", "r2")
 
 
-def test_a_refused_request_does_not_block_the_next() -> None:
+def test_a_refused_request_fails_and_does_not_block_the_next() -> None:
     service = Service()
-    service.conversation.request_response()
-    service.conversation.request_response({"instructions": "two"})
-    refused = service.says("error", error={"code": "x", "message": "No.", "type": "t"})
-    assert isinstance(refused[0], Fault)
-    assert sent(refused) == [{"type": "response.create", "response": {"instructions": "two"}}]
+    first, asked = service.is_asked()
+    second, _ = service.is_asked({"instructions": "two"})
+    event_id = asked[0].event["event_id"]  # type: ignore[union-attr]
+    other = service.says("error", error={"message": "Not about it.", "event_id": "another"})
+    assert [type(action) for action in other] == [Fault]
+    refused = service.says("error", error={"code": "x", "message": "No.", "event_id": event_id})
+    assert refused[0] == ReplyFailed(first, refused[1].error)  # type: ignore[union-attr]
+    assert requests(refused) == [{"type": "response.create", "response": {"instructions": "two"}}]
+    service.creates("r1")
+    assert second.response_id == "r1"
 
 
-def test_an_interrupt_forgets_what_was_asked_for() -> None:
+async def test_an_interrupt_forgets_what_was_asked_for() -> None:
     service = Service()
-    service.conversation.request_response()
-    service.conversation.request_response()
+    service.is_asked()
+    waiting, _ = service.is_asked()
     service.creates()
     service.conversation.interrupt()
+    assert (await waiting).status == "cancelled"
     assert sent(service.finishes(status="cancelled")) == []
+
+
+async def test_what_was_not_heard_is_asked_for_again_on_the_next_connection() -> None:
+    service = Service()
+    active, _ = service.is_asked()
+    service.creates()
+    service.speaks()
+    waiting, _ = service.is_asked()
+    assert service.conversation.abandon() == [active, waiting]
+    # Half heard: its rest is lost, and it is not begun anew.
+    service = Service()
+    active, _ = service.is_asked()
+    waiting, _ = service.is_asked()
+    service.creates()
+    item = {"id": "i1", "type": "message", "role": "assistant", "content": []}
+    service.says("conversation.item.created", item=item)
+    service.says("response.audio_transcript.delta", item_id="i1", delta="one two three four")
+    service.speaks()
+    service.head = Head("i1", 0, 500)
+    assert service.conversation.abandon() == [waiting]
+    assert (await active).status == "incomplete"
+    assert texts(service.history) == [("assistant", "one two")]
+
+
+def texts(history: History) -> list[tuple[str, str]]:
+    items = [event["item"] for event in history.replay()]
+    return [(item["role"], item["content"][0]["text"]) for item in items if "role" in item]
+
+
+def test_the_history_has_what_was_said_and_of_what_was_cut_off_what_was_heard() -> None:
+    service = Service()
+    user = {"id": "u1", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+    service.says("conversation.item.created", item=user)
+    service.creates()
+    for item_id, role in (("i1", "assistant"), ("gone", "user")):
+        item = {"id": item_id, "type": "message", "role": role, "content": []}
+        service.says("conversation.item.created", item=item)
+    kind = "conversation.item.input_audio_transcription.completed"
+    service.says(kind, item_id="u1", transcript="Hello?")
+    service.says(kind, item_id="gone", transcript="Forget it.")
+    service.says("conversation.item.deleted", item_id="gone")
+    service.speaks()
+    service.head = Head("i1", 0, 500)
+    service.says("input_audio_buffer.speech_started")
+    # The whole text comes even though the audio was cut off.
+    service.says("response.audio_transcript.done", item_id="i1", transcript="one two three four")
+    service.finishes(status="cancelled")
+    assert texts(service.history) == [("user", "Hello?"), ("assistant", "one two")]
+    call = {"id": "c1", "type": "function_call", "name": "f", "call_id": "k", "arguments": ""}
+    service.says("conversation.item.created", item=call)
+    service.says(
+        "response.output_item.done", item={**call, "arguments": "{}", "status": "completed"}
+    )
+    output = {"id": "o1", "type": "function_call_output", "call_id": "k", "output": "4"}
+    service.says("conversation.item.created", item={**output, "object": "realtime.item"})
+    service.says("conversation.item.created", item=output)
+    assert [event["item"] for event in service.history.replay()[2:]] == [
+        {"id": "c1", "type": "function_call", "name": "f", "call_id": "k", "arguments": "{}"},
+        output,
+    ]
+
+
+def test_the_history_is_bounded() -> None:
+    history = History(max_items=2)
+    for n in range(4):
+        content = [{"type": "input_text", "text": f"text {n}"}]
+        history.add({"id": str(n), "type": "message", "role": "user", "content": content})
+    assert texts(history) == [("user", "text 2"), ("user", "text 3")]
 
 
 def test_waiting_responses_are_bounded() -> None:
     service = Service()
     service.creates()
     for _ in range(64):
-        service.conversation.request_response()
-    with pytest.raises(RuntimeError, match="at most 64 waiting responses"):
-        service.conversation.request_response()
+        service.is_asked()
+    reply, refused = service.is_asked()
+    assert isinstance(refused[0], ReplyFailed)
+    assert refused[0].reply is reply
+    assert "at most 64 waiting responses" in str(refused[0].error)
 
 
 def test_errors_are_told_with_their_structure_and_benign_ones_are_not() -> None:
@@ -269,12 +366,25 @@ def test_the_recordings_have_no_event_that_surprises(name: str) -> None:
             assert not [action for action in actions if isinstance(action, Fault)]
 
 
-ANY_JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
-    ),
-    max_leaves=6,
+ANY_JSON = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1.5,
+        "",
+        "r1",
+        "i1",
+        [],
+        [None],
+        [{}],
+        {},
+        {"id": 7},
+        {"id": "i1", "type": "message"},
+        {"id": "r1", "status": 3, "content": ["x"]},
+        {"code": [], "message": None},
+        {"turn_detection": "x"},
+    ]
 )
 KINDS = [
     "session.updated",

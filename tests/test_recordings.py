@@ -29,18 +29,18 @@ async def test_a_turn_with_audio() -> None:
             assert log.all("realtime_model_transcription") == [
                 {"role": "agent", "text": text, "is_final": is_final} for text, is_final in said
             ]
-            order = list(dict.fromkeys(name for name, _ in log.events))
-            assert order == [
-                "realtime_model_transcription",
-                "agent_speech_started",
-                "agent_speech_ended",
-                "response_done",
-            ]
             assert done["response_id"] == "resp_E4BAqe5bKD2fzpGWYUcxW"
             assert (done["status"], done["usage"]["total_tokens"]) == ("completed", 61)
             deltas = recording.received("response.audio.delta")
             assert read_all(model) == b"".join(whole_samples(delta["delta"]) for delta in deltas)
             assert model.playback.position.item_id == "item_E4BAqvdWBX2CPiTEwdsGK"
+            await log.wait_for("agent_speech_ended")
+            assert list(dict.fromkeys(name for name, _ in log.events)) == [
+                "realtime_model_transcription",
+                "response_done",
+                "agent_speech_started",
+                "agent_speech_ended",
+            ]
             assert log.all("error") == []
 
 

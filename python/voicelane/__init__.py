@@ -17,9 +17,11 @@ from ._core import (
     __version__,
     build_info,
 )
+from .actions import MCPApprovalRequest
 from .config import AzureVoiceLiveConfig
 from .playback import PlaybackTrack
-from .protocol import MCPApprovalRequest
+from .reconnect import ReconnectPolicy
+from .reply import Reply
 from .session import AzureVoiceLive, AzureVoiceLiveSession
 from .tools import MCPServer, Tool, ToolSet
 
@@ -34,6 +36,8 @@ __all__ = [
     "PlaybackBuffer",
     "PlaybackPosition",
     "PlaybackTrack",
+    "ReconnectPolicy",
+    "Reply",
     "Resampler",
     "Tool",
     "ToolSet",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass
 
+from .reply import Reply
+
 # Far more than a conversation has at once: a bound, for calls that nobody answers.
 _MAX_OPEN_CALLS = 1024
 
@@ -13,6 +15,7 @@ _MAX_OPEN_CALLS = 1024
 class _Call:
     group: str
     is_wanted: bool
+    reply: Reply | None
 
 
 class OpenCalls:
@@ -25,14 +28,22 @@ class OpenCalls:
         self._calls: OrderedDict[str, _Call] = OrderedDict()
         self._silenced_group: str | None = None
 
-    def add(self, call_id: str, *, group: str) -> None:
-        """Notes a call."""
-        self._calls[call_id] = _Call(group, is_wanted=group != self._silenced_group)
+    def add(self, call_id: str, *, group: str, reply: Reply | None = None) -> None:
+        """Notes a call, and the reply that goes on with its answer."""
+        is_wanted = group != self._silenced_group
+        if reply is not None and not is_wanted:
+            reply.finish("cancelled")
+        self._calls[call_id] = _Call(group, is_wanted, reply)
         while len(self._calls) > _MAX_OPEN_CALLS:
             self._calls.popitem(last=False)
 
     def __contains__(self, call_id: str) -> bool:
         return call_id in self._calls
+
+    def reply_to(self, call_id: str) -> Reply | None:
+        """The reply that goes on with the answer to a call."""
+        call = self._calls.get(call_id)
+        return call.reply if call else None
 
     def remove(self, call_id: str) -> bool:
         """Forgets a call that was answered. Returns whether a response is due to its group now."""
@@ -48,3 +59,5 @@ class OpenCalls:
         self._silenced_group = group
         for call in self._calls.values():
             call.is_wanted = False
+            if call.reply is not None:
+                call.reply.finish("cancelled")

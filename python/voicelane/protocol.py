@@ -9,85 +9,30 @@ import base64
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from .errors import ServiceError
+from .actions import (
+    Action,
+    CallFunction,
+    Emit,
+    Fault,
+    InterruptPlayback,
+    MCPApprovalRequest,
+    ReplyDone,
+    ReplyFailed,
+    Send,
+    SessionReady,
+    SpeechBegins,
+    SpeechComplete,
+)
+from .errors import ServiceError, VoiceLiveError
+from .history import History
 from .open_calls import OpenCalls
+from .reply import Reply
 
 # How many items the bookkeeping looks back: a conversation may last an hour.
 _REMEMBERED_ITEMS = 64
 _MAX_WAITING_RESPONSES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Tell the handlers of an event."""
-
-    event: str
-    payload: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a client event."""
-
-    event: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class InterruptPlayback:
-    """Drop what was received and not yet heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishPlayback:
-    """The utterance was received to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionReady:
-    """The service accepted the session."""
-
-    session_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The service reported an error."""
-
-    error: ServiceError
-
-
-@dataclass(frozen=True, slots=True)
-class CallFunction:
-    """Run a function and give its output to `Conversation.answer_call`."""
-
-    call_id: str
-    name: str
-    arguments: str  # JSON text, as the model wrote it
-
-
-@dataclass(frozen=True, slots=True)
-class MCPApprovalRequest:
-    """Ask whether an MCP server's tool may be called, and tell `Conversation.answer_approval`."""
-
-    id: str
-    server_label: str
-    name: str
-    arguments: str  # JSON text, as the model wrote it
-
-
-Action = (
-    Emit
-    | Send
-    | InterruptPlayback
-    | FinishPlayback
-    | SessionReady
-    | Fault
-    | CallFunction
-    | MCPApprovalRequest
-)
 
 
 class PlayHead(Protocol):
@@ -110,9 +55,10 @@ class AudioDelta(Protocol):
     def item_id(self) -> str | None: ...
     @property
     def num_frames(self) -> int: ...
+    @property
+    def written_frames(self) -> int: ...
 
 
-_ANSWER: Mapping[str, Any] = {"type": "response.create"}
 _MCP = "mcp"  # the calls of MCP servers are one group: they do not tell their response
 
 # "Nothing to cancel": the response ended while the cancel was on its way.
@@ -125,6 +71,8 @@ class Conversation:
     Args:
         play_head: tells the position of the playback.
         sample_rate_hz: of the audio received.
+        history: takes what is said and done; outlives the connection.
+        open_calls: the calls that are not answered yet; outlives the connection.
         mcp_labels: tells the MCP servers that are this session's; what others do is let be.
     """
 
@@ -133,40 +81,47 @@ class Conversation:
         play_head: Callable[[], PlayHead],
         *,
         sample_rate_hz: int,
+        history: History | None = None,
+        open_calls: OpenCalls | None = None,
         mcp_labels: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._play_head = play_head
         self._mcp_labels = mcp_labels
         self._sample_rate_hz = sample_rate_hz
+        self._history = History() if history is None else history
+        self._open_calls = OpenCalls() if open_calls is None else open_calls
+        self._asked_approvals: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         self._turn_detection: Mapping[str, Any] = {}
-        self._active_response: str | None = None
+        self._active: Reply | None = None
         # False once the active response was cut off: what still arrives of it is stale.
         self._audible = True
-        # Asked for and not yet created: the service refuses a second response while one is active.
-        self._response_requested = False
-        self._waiting_responses: deque[Mapping[str, Any]] = deque()
+        # Asked for and not yet begun: the service refuses a second response while one is active.
+        self._requested: Reply | None = None
+        self._waiting: deque[Reply] = deque()
         self._agent_is_speaking = False
         self.user_is_speaking = False
         self._received_frames: OrderedDict[str, int] = OrderedDict()
+        self._heard_shares: dict[str, float] = {}
         self._partial_texts: dict[tuple[str, str], str] = {}
         self._user_texts_done: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
-        self._open_calls = OpenCalls()
-        self._asked_approvals: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
             "session.updated": self._on_session_updated,
             "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": self._on_speech_stopped,
             "conversation.item.created": self._on_item_created,
+            "conversation.item.deleted": self._on_item_deleted,
             "conversation.item.input_audio_transcription.delta": self._on_user_delta,
             "conversation.item.input_audio_transcription.completed": self._on_user_text,
             "response.created": self._on_response_created,
+            "response.output_item.done": self._on_output_item_done,
+            "response.audio_timestamp.delta": self._on_word_timestamp,
+            "response.animation_viseme.delta": self._on_viseme,
             "response.audio_transcript.delta": self._on_agent_delta,
             "response.audio_transcript.done": self._on_agent_text,
             "response.text.delta": self._on_agent_delta,
             "response.text.done": self._on_agent_text,
             "response.audio.done": self._on_audio_done,
             "response.done": self._on_response_done,
-            "response.output_item.done": self._on_mcp_request,
             "response.mcp_call.in_progress": self._on_mcp_call_started,
             "response.mcp_call.completed": self._on_mcp_call_done,
             "response.mcp_call.failed": self._on_mcp_call_done,
@@ -176,7 +131,12 @@ class Conversation:
     @property
     def accepted_response_id(self) -> str:
         """The response whose audio is to be played: no other one's, and none's once it was cut off."""
-        return self._active_response or "" if self._audible else ""
+        return self._active.response_id or "" if self._active and self._audible else ""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody speaks, and nothing was asked for: a pause."""
+        return not (self.user_is_speaking or self._active or self._requested)
 
     @property
     def agent_is_speaking(self) -> bool:
@@ -200,33 +160,30 @@ class Conversation:
         if self._agent_is_speaking:
             return []
         self._agent_is_speaking = True
-        return [Emit("agent_speech_started", {})]
+        return [SpeechBegins(delta.written_frames)]
 
-    def request_response(self, response: Mapping[str, Any] | None = None) -> list[Action]:
+    def request_response(self, reply: Reply) -> list[Action]:
         """Asks for a response: now, or as soon as the active one is done."""
-        event: dict[str, Any] = {"type": "response.create"}
-        if response is not None:
-            event["response"] = response
-        if self._active_response is None and not self._response_requested:
-            self._response_requested = True
-            return [Send(event)]
-        if len(self._waiting_responses) >= _MAX_WAITING_RESPONSES:
-            raise RuntimeError(
-                f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
-            )
-        self._waiting_responses.append(event)
+        if self._active is None and self._requested is None:
+            return self._request(reply)
+        if len(self._waiting) >= _MAX_WAITING_RESPONSES:
+            expected = f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
+            return [ReplyFailed(reply, VoiceLiveError(expected)), Emit("error", expected)]
+        self._waiting.append(reply)
         return []
 
     def interrupt(self) -> list[Action]:
         """The caller cuts the agent off: nothing that was asked for before is to be heard."""
-        self._waiting_responses.clear()
-        self._open_calls.silence(self._active_response)
-        return self._cut_off(cancel=self._active_response is not None)
+        for reply in self._waiting:
+            reply.finish("cancelled")
+        self._waiting.clear()
+        self._open_calls.silence(self._active.response_id if self._active else None)
+        return self._cut_off(cancel=self._active is not None)
 
     def answer_call(self, call: CallFunction, output: str, *, is_error: bool) -> list[Action]:
         """Gives the model what a function returned; after the last one of its response, asks for the next.
 
-        A call of another connection is only told to the handlers: this one knows nothing of it.
+        A call that nobody waits for any more is only told to the handlers.
         """
         executed = Emit(
             "realtime_model_function_executed",
@@ -262,12 +219,46 @@ class Conversation:
             return [send]
         return [send, *self._call_answered(request.id)]
 
+    def leave_call(self, call: CallFunction) -> list[Action]:
+        """There is no function for this call: its answer is the caller's business."""
+        reply = self._open_calls.reply_to(call.call_id)
+        self._open_calls.remove(call.call_id)
+        return [ReplyDone(reply)] if reply else []
+
+    def abandon(self) -> list[Reply]:
+        """The connection is lost. Returns what has to be asked for again on the next one.
+
+        A response of which something was heard is not begun anew: its rest is lost.
+        """
+        active, requested = self._active, self._requested
+        self._active = self._requested = None
+        head = self._play_head()
+        replies = [reply for reply in (requested, *self._waiting) if reply is not None]
+        self._waiting.clear()
+        if active is None:
+            return replies
+        # What was said of it is known only as far as its transcript came.
+        items = [item_id for role, item_id in self._partial_texts if role == "agent"]
+        was_heard = not self._audible or (
+            head.item_id in self._received_frames and head.audio_end_ms > 0
+        )
+        for item_id in items:
+            self._history.set_text(item_id, self._partial_texts["agent", item_id])
+            received_ms = self._received_ms(item_id)
+            self._history.cut(item_id, head.audio_end_ms / received_ms if received_ms else 0.0)
+        if was_heard:
+            active.finish("incomplete")
+            return replies
+        return [active, *replies]
+
     # --- the session -------------------------------------------------------------------------
 
     def _on_session_updated(self, event: Mapping[str, Any]) -> list[Action]:
         session = _mapping(event.get("session"))
         self._turn_detection = _mapping(session.get("turn_detection"))
-        return [SessionReady(session.get("id"))]
+        expires_at = session.get("expires_at")
+        expires_at_s = expires_at if isinstance(expires_at, int | float) else None
+        return [SessionReady(session.get("id"), expires_at_s)]
 
     def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
         details = _mapping(event.get("error"))
@@ -281,10 +272,10 @@ class Conversation:
             event_id=details.get("event_id"),
             kind=details.get("type"),
         )
-        if self._response_requested and self._active_response is None:
-            # Perhaps it was the request for a response that failed: the next must not wait for it.
-            return [Fault(error), *self._next_response()]
-        return [Fault(error)]
+        refused = self._requested
+        if refused is None or error.event_id not in (None, _event_id(refused)):
+            return [Fault(error)]
+        return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
 
     # --- the user ----------------------------------------------------------------------------
 
@@ -292,7 +283,7 @@ class Conversation:
         self.user_is_speaking = True
         # The service cancels the response by itself unless it was told not to.
         cancels_itself = self._turn_detection.get("interrupt_response", True)
-        cancel = self._active_response is not None and not cancels_itself
+        cancel = self._active is not None and not cancels_itself
         return [Emit("user_speech_started", {"type": "done"}), *self._cut_off(cancel=cancel)]
 
     def _on_speech_stopped(self, _event: Mapping[str, Any]) -> list[Action]:
@@ -302,6 +293,7 @@ class Conversation:
     def _on_item_created(self, event: Mapping[str, Any]) -> list[Action]:
         # Cascaded models give the user's words here, realtime models null.
         item = _mapping(event.get("item"))
+        self._history.add(item)
         if item.get("type") == "mcp_approval_request":
             return self._on_mcp_request(event)
         content = item.get("content")
@@ -310,6 +302,10 @@ class Conversation:
         if item.get("role") != "user" or not text:
             return []
         return self._user_text(str(item.get("id")), str(text))
+
+    def _on_item_deleted(self, event: Mapping[str, Any]) -> list[Action]:
+        self._history.remove(str(event.get("item_id")))
+        return []
 
     def _on_user_delta(self, event: Mapping[str, Any]) -> list[Action]:
         text = self._extend("user", event)
@@ -323,15 +319,34 @@ class Conversation:
         if item_id in self._user_texts_done or not text:
             return []
         self._user_texts_done.append(item_id)
+        self._history.set_text(item_id, text)
         return [_transcription("user", text, is_final=True)]
 
     # --- the agent ---------------------------------------------------------------------------
 
     def _on_response_created(self, event: Mapping[str, Any]) -> list[Action]:
-        self._response_requested = False
-        self._active_response = _mapping(event.get("response")).get("id")
+        if self._active is not None:
+            self._active.finish("incomplete")
+        # Asked for by us, or begun by the service at the end of the user's turn.
+        self._active = self._requested or Reply()
+        self._requested = None
+        response_id = _mapping(event.get("response")).get("id")
+        self._active.response_id = response_id if isinstance(response_id, str) else None
+        self._active.status = "in_progress"
         self._audible = True
         return []
+
+    def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
+        self._history.complete(_mapping(event.get("item")))
+        return self._on_mcp_request(event)
+
+    def _on_word_timestamp(self, event: Mapping[str, Any]) -> list[Action]:
+        keys = ("item_id", "text", "audio_offset_ms", "audio_duration_ms")
+        return [Emit("word_timestamp", {key: event.get(key) for key in keys})]
+
+    def _on_viseme(self, event: Mapping[str, Any]) -> list[Action]:
+        keys = ("item_id", "viseme_id", "audio_offset_ms")
+        return [Emit("viseme", {key: event.get(key) for key in keys})]
 
     def _on_agent_delta(self, event: Mapping[str, Any]) -> list[Action]:
         text = self._extend("agent", event)
@@ -341,25 +356,38 @@ class Conversation:
         self._partial_texts.pop(("agent", str(event.get("item_id"))), None)
         in_audio = event.get("type") == "response.audio_transcript.done"
         text = str(event.get("transcript" if in_audio else "text") or "")
+        item_id = str(event.get("item_id"))
+        self._history.set_text(item_id, text)
+        if self._active is not None:
+            self._active.text = text
+        if item_id in self._heard_shares:  # it was cut off before its text was complete
+            self._history.cut(item_id, self._heard_shares.pop(item_id))
         actions: list[Action] = [_transcription("agent", text, is_final=True)] if text else []
         if not in_audio:
             actions.append(Emit("text_response", {"text": text, "type": "done"}))
         return actions
 
     def _on_audio_done(self, event: Mapping[str, Any]) -> list[Action]:
-        if event.get("response_id") != self._active_response:
+        if event.get("response_id") != self.accepted_response_id:
             return []
-        return [FinishPlayback(), *self._agent_done()]
+        return self._agent_done()
 
     def _on_response_done(self, event: Mapping[str, Any]) -> list[Action]:
         response = _mapping(event.get("response"))
+        status = str(response.get("status"))
         actions: list[Action] = []
-        if response.get("id") == self._active_response:
-            actions += [FinishPlayback(), *self._agent_done()]
-            self._active_response = None
+        active = self._active
+        if active is not None and active.response_id == response.get("id"):
+            self._active = None
+            active.status = status
+            active.usage = response.get("usage")
+            actions += self._agent_done()
+            calls = self._function_calls(response, active) if status == "completed" else []
+            # A reply that calls functions goes on with what they return.
+            actions += calls or [ReplyDone(active)]
         # Texts of a response that was cut off may never have been completed.
         self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
-        status = str(response.get("status"))
+        self._heard_shares.clear()
         done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
         actions.append(Emit("response_done", done))
         if status == "failed":
@@ -367,13 +395,11 @@ class Conversation:
             message = str(details.get("message") or "the response failed")
             kind = details.get("type")
             actions.append(Fault(ServiceError(message, code=details.get("code"), kind=kind)))
-        if status == "completed":
-            actions += self._function_calls(response)
         return actions + self._next_response()
 
     # --- tools -------------------------------------------------------------------------------
 
-    def _function_calls(self, response: Mapping[str, Any]) -> list[Action]:
+    def _function_calls(self, response: Mapping[str, Any], reply: Reply) -> list[Action]:
         # Only here, of a completed response: the arguments that came before may have been cut off.
         calls: list[Action] = []
         output = response.get("output")
@@ -383,7 +409,7 @@ class Conversation:
             if item.get("type") != "function_call" or not is_whole or not call_id:
                 continue
             if call_id not in self._open_calls:
-                self._open_calls.add(call_id, group=str(response.get("id")))
+                self._open_calls.add(call_id, group=str(response.get("id")), reply=reply)
                 name, arguments = str(item.get("name")), str(item.get("arguments") or "")
                 calls.append(CallFunction(call_id, name, arguments))
         return calls
@@ -413,39 +439,55 @@ class Conversation:
 
     def _call_answered(self, call_id: str) -> list[Action]:
         """Asks for a response where one is due and none that will know the answer is sure to come."""
+        reply = self._open_calls.reply_to(call_id)
         if not self._open_calls.remove(call_id):
             return []
+        is_asked = any(waiting.request is None for waiting in self._waiting)
         user_is_answered = self._turn_detection.get("create_response", True)
-        if (self.user_is_speaking and user_is_answered) or _ANSWER in self._waiting_responses:
-            return []
-        return self.request_response()
+        if is_asked or (self.user_is_speaking and user_is_answered):
+            return [ReplyDone(reply)] if reply else []
+        if reply is not None:
+            reply.request = None  # what it was asked with was said before the call
+        return self.request_response(reply or Reply())
 
     def _next_response(self) -> list[Action]:
-        self._response_requested = bool(self._waiting_responses)
-        return [Send(self._waiting_responses.popleft())] if self._waiting_responses else []
+        self._requested = None
+        return self._request(self._waiting.popleft()) if self._waiting else []
+
+    def _request(self, reply: Reply) -> list[Action]:
+        self._requested = reply
+        event: dict[str, Any] = {"type": "response.create", "event_id": _event_id(reply)}
+        if reply.request is not None:
+            event["response"] = reply.request
+        return [Send(event)]
 
     def _agent_done(self) -> list[Action]:
         if not self._agent_is_speaking:
             return []
         self._agent_is_speaking = False
-        return [Emit("agent_speech_ended", {})]
+        return [SpeechComplete()]
 
     def _cut_off(self, *, cancel: bool) -> list[Action]:
         """Ends what is being said: the service must know how much of it was heard."""
         self._audible = False
         actions: list[Action] = [InterruptPlayback()]
         if cancel:
-            actions.append(Send({"type": "response.cancel", "response_id": self._active_response}))
-        actions += self._truncate()
-        actions += self._agent_done()
-        return actions
+            response_id = self._active.response_id if self._active else None
+            actions.append(Send({"type": "response.cancel", "response_id": response_id}))
+        self._agent_is_speaking = False
+        return actions + self._truncate()
 
     def _truncate(self) -> list[Action]:
         head = self._play_head()
-        received_frames = self._received_frames.pop(head.item_id or "", 0)
-        received_ms = received_frames * 1000 // self._sample_rate_hz
+        item_id = head.item_id or ""
+        received_ms = self._received_ms(item_id)
+        self._received_frames.pop(item_id, None)
         # Unheard, or heard to its end: nothing to cut. The service refuses an end beyond the audio.
-        if not 0 < head.audio_end_ms < received_ms or self._turn_detection.get("auto_truncate"):
+        if not 0 < head.audio_end_ms < received_ms:
+            return []
+        self._heard_shares[item_id] = head.audio_end_ms / received_ms
+        self._history.cut(item_id, self._heard_shares[item_id])
+        if self._turn_detection.get("auto_truncate"):
             return []
         return [
             Send(
@@ -457,6 +499,9 @@ class Conversation:
                 }
             )
         ]
+
+    def _received_ms(self, item_id: str) -> float:
+        return self._received_frames.get(item_id, 0) * 1000 / self._sample_rate_hz
 
     def _extend(self, role: str, event: Mapping[str, Any]) -> str:
         key = (role, str(event.get("item_id")))
@@ -480,6 +525,11 @@ def trim_to_whole_samples(text: bytes) -> bytes | None:
     if event.get("type") != "response.audio.delta" or len(audio) % 2 == 0:
         return None
     return json.dumps({**event, "delta": base64.b64encode(audio[:-1]).decode()}).encode()
+
+
+def _event_id(reply: Reply) -> str:
+    """Names the request, so that the service's refusal can say which one it is."""
+    return f"voicelane-{id(reply):x}"
 
 
 def _transcription(role: str, text: str, *, is_final: bool) -> Emit:

@@ -18,8 +18,8 @@ from pathlib import PurePath
 from typing import Any
 from uuid import UUID
 
+from .actions import CallFunction, MCPApprovalRequest
 from .errors import ToolError
-from .protocol import CallFunction, MCPApprovalRequest
 from .tool_schema import ArgumentError, plain_function
 from .tools import MCPServer, ToolSet
 
@@ -49,10 +49,12 @@ class ToolRunner:
         self._slots = asyncio.Semaphore(self._max_running_calls)
         self._threads: ThreadPoolExecutor | None = None
 
-    def call(self, call: CallFunction) -> None:
-        """Starts a call. Without any function of its own a session leaves calls to its user."""
-        if self.tools.functions:
-            self._start(self._run(call), f"voicelane-tool-{call.name}")
+    def call(self, call: CallFunction) -> bool:
+        """Starts a call. Without any function of its own a session leaves calls to its user: False."""
+        if not self.tools.functions:
+            return False
+        self._start(self._run(call), f"voicelane-tool-{call.name}")
+        return True
 
     def ask(self, request: MCPApprovalRequest) -> None:
         """Starts to ask for an approval."""

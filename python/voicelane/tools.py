@@ -22,7 +22,7 @@ from dataclasses import KW_ONLY, dataclass, field
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from .protocol import MCPApprovalRequest
+from .actions import MCPApprovalRequest
 from .tool_schema import ArgumentError, bound_names, docstring_of, function_shape
 
 DEFAULT_TIMEOUT_S = 30.0
