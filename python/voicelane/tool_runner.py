@@ -130,9 +130,9 @@ class ToolRunner:
     async def _on_thread(self, function: Callable[[], Any]) -> Any:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(self._max_running_calls, "voicelane-tool")
-        # The thread sees the context variables of the call.
-        run = functools.partial(contextvars.copy_context().run, _guarded, function)
-        return await asyncio.get_running_loop().run_in_executor(self._threads, run)
+        context = contextvars.copy_context()
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._threads, lambda: context.run(_guarded, function))
 
     # --- approvals ---------------------------------------------------------------------------
 
