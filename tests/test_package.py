@@ -54,6 +54,7 @@ def test_the_core_knows_no_python() -> None:
 
 
 EXAMPLES = {
+    "configured_session.py": "heard 3.1 s of the agent",
     "standalone.py": "heard 3.1 s of the agent",
     "tools.py": 'find_table({"guests": 40}) -> {"error": "there is no table for more than 12"}',
 }

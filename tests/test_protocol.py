@@ -204,6 +204,29 @@ def test_a_refused_request_fails_and_does_not_block_the_next() -> None:
     assert second.response_id == "r1"
 
 
+@pytest.mark.parametrize("created_first", [True, False])
+def test_a_request_that_meets_the_services_own_response_is_made_again(created_first: bool) -> None:
+    service = Service()
+    reply, asked = service.is_asked()
+    event_id = sent(asked)[0]["event_id"]
+    refusal = {
+        "code": "conversation_already_has_active_response",
+        "message": "Busy.",
+        "event_id": event_id,
+    }
+    if created_first:
+        service.creates("of the user's turn")
+    assert service.says("error", error=refusal) == []
+    if not created_first:
+        service.creates("of the user's turn")
+    assert (reply.response_id, reply.status) == (None, "waiting")
+    actions = service.finishes("of the user's turn")
+    assert requests(actions) == [{"type": "response.create"}]
+    assert [action.reply is reply for action in actions if isinstance(action, ReplyDone)] == [False]
+    service.creates("ours")
+    assert reply.response_id == "ours"
+
+
 async def test_an_interrupt_forgets_what_was_asked_for() -> None:
     service = Service()
     service.is_asked()

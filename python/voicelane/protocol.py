@@ -63,6 +63,7 @@ _MCP = "mcp"  # the calls of MCP servers are one group: they do not tell their r
 
 # "Nothing to cancel": the response ended while the cancel was on its way.
 _BENIGN_ERRORS = frozenset({"response_cancel_not_active"})
+_ALREADY_ACTIVE = "conversation_already_has_active_response"
 
 
 class Conversation:
@@ -272,10 +273,25 @@ class Conversation:
             event_id=details.get("event_id"),
             kind=details.get("type"),
         )
+        if code == _ALREADY_ACTIVE and self._ask_again(error.event_id):
+            return []
         refused = self._requested
         if refused is None or error.event_id not in (None, _event_id(refused)):
             return [Fault(error)]
         return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
+
+    def _ask_again(self, event_id: str | None) -> bool:
+        """Our request met a response that the service had begun by itself: it is made again after that."""
+        for reply in (self._requested, self._active):
+            if reply is not None and event_id == _event_id(reply):
+                if reply is self._active:  # taken for the answer to our request, which it is not
+                    self._active = Reply()
+                    self._active.response_id, reply.response_id = reply.response_id, None
+                    self._active.status, reply.status = reply.status, "waiting"
+                self._requested = None
+                self._waiting.appendleft(reply)
+                return True
+        return False
 
     # --- the user ----------------------------------------------------------------------------
 
@@ -384,7 +400,9 @@ class Conversation:
             actions += self._agent_done()
         calls = self._function_calls(response, ended) if status == "completed" else []
         actions += calls
-        if ended is not None and not calls:  # one that calls functions goes on with what they return
+        if (
+            ended is not None and not calls
+        ):  # one that calls functions goes on with what they return
             actions.append(ReplyDone(ended))
         # Texts of a response that was cut off may never have been completed.
         self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
