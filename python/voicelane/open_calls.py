@@ -37,6 +37,11 @@ class OpenCalls:
         while len(self._calls) > _MAX_OPEN_CALLS:
             self._calls.popitem(last=False)
 
+    @property
+    def are_awaited(self) -> bool:
+        """Whether a response is due to one of them."""
+        return any(call.is_wanted for call in self._calls.values())
+
     def __contains__(self, call_id: str) -> bool:
         return call_id in self._calls
 

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
@@ -118,16 +118,9 @@ class AzureVoiceLive(EventEmitter):
         self.model = model
         self.config = config or AzureVoiceLiveConfig()
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
-        self._encoder = CaptureEncoder(
-            input_sample_rate_hz,
-            input_channels,
-            target_rate_hz=self.config.input_rate_hz,
-            encoding=self.config.input_encoding,
-            chunk_ms=_CHUNK_MS,
-        )
+        self.set_input_format(input_sample_rate_hz, input_channels)
         self._owns_credential = credential is None
         self.credential = resolve_credential(credential, api_key)
-        self.playback = PlaybackBuffer(self.config.output_rate_hz)
         self.audio_track: Any = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.current_utterance: Any = None
@@ -153,7 +146,7 @@ class AzureVoiceLive(EventEmitter):
         self._open_calls = OpenCalls()
         self._tool_runner = ToolRunner(ToolSet.of(tools), self._answer_call, self._answer_approval)
         self._metrics = Metrics()
-        self._playout = Playout(self.playback, self._metrics, self.emit)
+        self._play_through(PlaybackBuffer(self.config.output_rate_hz))
         self._streams: list[EventStream] = []
 
     # --- what it is --------------------------------------------------------------------------
@@ -201,6 +194,11 @@ class AzureVoiceLive(EventEmitter):
         self._instructions = getattr(agent, "instructions", None) or DEFAULT_INSTRUCTIONS
 
     # --- connect and close -------------------------------------------------------------------
+
+    def _play_through(self, playback: PlaybackBuffer) -> None:
+        # A host that plays the audio itself brings something that acts like a buffer, before `connect`.
+        self.playback = playback
+        self._playout = Playout(playback, self._metrics, self.emit)
 
     async def connect(self) -> None:
         """Connects and waits until the service has accepted the session.
@@ -391,6 +389,20 @@ class AzureVoiceLive(EventEmitter):
 
     # --- microphone and text -----------------------------------------------------------------
 
+    def set_input_format(self, sample_rate_hz: int, channels: int) -> None:
+        """What `handle_audio_input` gets from now on.
+
+        Raises:
+            ValueError: an argument out of range; the format stays as it was.
+        """
+        self._encoder = CaptureEncoder(
+            sample_rate_hz,
+            channels,
+            target_rate_hz=self.config.input_rate_hz,
+            encoding=self.config.input_encoding,
+            chunk_ms=_CHUNK_MS,
+        )
+
     async def handle_audio_input(self, audio_data: Any) -> None:
         """Takes microphone samples: any bytes-like object, any whole number of frames.
 
@@ -466,14 +478,23 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        item = {
-            # The id is ours, so that the item is known before the service has confirmed it.
-            "id": f"item_{secrets.token_hex(10)}",
-            "type": "message",
-            "role": "user",
-            "content": [{"type": "input_text", "text": _text(message)}],
-        }
-        return await self._ask(Reply(), item)
+        return await self.send_content([{"type": "input_text", "text": _text(message)}])
+
+    async def send_content(self, content: Sequence[Mapping[str, Any]]) -> Reply:
+        """Says this as the user: texts and images as the service has them (``input_image``).
+
+        Raises:
+            SessionNotReadyError: there is no session, and none within 5 s.
+        """
+        return await self._ask(Reply(), _user_item(content))
+
+    async def add_content(self, content: Sequence[Mapping[str, Any]]) -> None:
+        """As `send_content`, for the next answer: asks for none.
+
+        Raises:
+            SessionNotReadyError: there is no session, and none within 5 s.
+        """
+        self._tell(await self._ready_link(), _user_item(content))
 
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
@@ -483,10 +504,13 @@ class AzureVoiceLive(EventEmitter):
     async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:
         link = await self._ready_link()
         if item is not None:
-            self._history.add(item)
-            self._obey(link, [Send({"type": "conversation.item.create", "item": item})])
+            self._tell(link, item)
         self._obey(link, link.conversation.request_response(reply))
         return reply
+
+    def _tell(self, link: Link, item: Mapping[str, Any]) -> None:
+        self._history.add(item)
+        self._obey(link, [Send({"type": "conversation.item.create", "item": item})])
 
     async def _ready_link(self) -> Link:
         await self._ready_to_send()
@@ -604,6 +628,12 @@ def _is_new_item(event: Mapping[str, Any], known_ids: set[str]) -> bool:
     """Whether a waiting event brings an item that was not replayed."""
     is_item = event.get("type") == "conversation.item.create"
     return is_item and event["item"].get("id") not in known_ids
+
+
+def _user_item(content: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    # The id is ours, so that the item is known before the service has confirmed it.
+    item_id = f"item_{secrets.token_hex(10)}"
+    return {"id": item_id, "type": "message", "role": "user", "content": list(content)}
 
 
 def _text(message: str) -> str:

@@ -1,0 +1,138 @@
+"""A whole agent session of the installed VideoSDK Agents, without a room."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import numpy as np
+import videosdk.agents as agents
+
+from voicelane.simulator import Simulator
+from voicelane.videosdk import AzureVoiceLive, AzureVoiceLiveConfig
+
+IS_1 = not hasattr(agents, "realtime_metrics_collector")
+FRAME_S = 0.02
+TIMEOUT_S = 10.0
+
+
+class Agent(agents.Agent):
+    def __init__(self, tools: Any = None) -> None:
+        super().__init__(instructions="Be brief.", tools=tools or [])
+
+    async def on_enter(self) -> None:
+        pass
+
+    async def on_exit(self) -> None:
+        pass
+
+
+class Call:
+    """One agent session whose user and listener are the test.
+
+    Attributes:
+        heard: the levels of the frames that the listener was given, in dB below full scale.
+        states: what the session told, "agent:speaking" and the like.
+    """
+
+    def __init__(self, model: AzureVoiceLive, agent: Agent) -> None:
+        self.model = model
+        self.agent = agent
+        self.levels: list[float] = []
+        self.states: list[str] = []
+        self.errors: list[Any] = []
+        self.said: list[dict[str, Any]] = []
+        self.track: Any = None
+        self.session: Any = None
+        self.pipeline: Any = None
+        model.on("error", lambda error: self.errors.append(error))
+        model.on("realtime_model_transcription", lambda said: self.said.append(said))
+
+    async def start(self, *, with_room: bool = True) -> None:
+        loop = asyncio.get_running_loop()
+        if IS_1:
+            self.pipeline = agents.Pipeline(llm=self.model)
+            self.session = agents.AgentSession(agent=self.agent, pipeline=self.pipeline)
+            self.track = agents.CustomAudioStreamTrack(loop)
+            self.pipeline._set_loop_and_audio_track(loop, self.track)
+        else:
+            self.pipeline = agents.RealTimePipeline(model=self.model)
+            self.session = agents.AgentSession(agent=self.agent, pipeline=self.pipeline)
+            self.pipeline.loop = loop
+            self.model.loop = loop
+            if with_room:  # what `_configure_components` does where there is one
+                self.track = self.model.audio_track = agents.CustomAudioStreamTrack(loop)
+        for who in ("agent", "user"):
+            self.session.on(
+                f"{who}_state_changed",
+                lambda state, who=who: self.states.append(f"{who}:{state['state']}"),
+            )
+        await self.session.start()
+        self.track = self.model.audio_track
+
+    async def listen(self) -> None:
+        while True:
+            frame = await self.track.recv()
+            samples = frame.to_ndarray().astype(float)
+            self.levels.append(float(np.sqrt(np.mean(samples**2))))
+
+    @property
+    def loud_frames(self) -> int:
+        return sum(level > 50 for level in self.levels)
+
+    async def speak(self, seconds: float, *, rate: int = 48_000, channels: int = 2) -> None:
+        """The user speaks, in real time, and falls silent."""
+        voice = tone(seconds, rate, channels)
+        await self.feed(voice, rate, channels)
+
+    async def silence(self, seconds: float, *, rate: int = 48_000, channels: int = 2) -> None:
+        await self.feed(bytes(2 * channels * int(rate * seconds)), rate, channels)
+
+    async def feed(self, pcm: bytes, rate: int, channels: int, pace: float = 0.25) -> None:
+        frame = int(rate * FRAME_S) * channels * 2
+        for start in range(0, len(pcm), frame):
+            await self.pipeline.on_audio_delta(pcm[start : start + frame])
+            await asyncio.sleep(FRAME_S * pace)
+
+    async def until(self, condition: Callable[[], bool], what: str = "") -> None:
+        try:
+            async with asyncio.timeout(TIMEOUT_S):
+                while not condition():  # noqa: ASYNC110
+                    await asyncio.sleep(0.005)
+        except TimeoutError:
+            raise AssertionError(f"never: {what}; {self.states} {self.errors}") from None
+
+
+def sent(sim: Simulator, kind: str) -> list[Any]:
+    return [event for event in sim.connections[0].received if event["type"] == kind]
+
+
+def tone(seconds: float, rate: int, channels: int) -> bytes:
+    """Something that the simulator takes for speech."""
+    t = np.arange(int(seconds * rate)) / rate
+    voice = 9000 * np.sin(2 * math.pi * 220 * t) * (0.6 + 0.4 * np.sin(2 * math.pi * 4 * t))
+    return np.repeat(voice.astype(np.int16), channels).tobytes()
+
+
+def model_for(sim: Simulator, **options: Any) -> AzureVoiceLive:
+    options.setdefault("model", "gpt-realtime")
+    options.setdefault("config", AzureVoiceLiveConfig(turn_detection_silence_duration_ms=200))
+    return AzureVoiceLive(endpoint=sim.endpoint, api_key=sim.api_key, **options)
+
+
+@contextlib.asynccontextmanager
+async def call(
+    sim: Simulator, *, tools: Any = None, with_room: bool = True, **options: Any
+) -> AsyncIterator[Call]:
+    one = Call(model_for(sim, **options), Agent(tools))
+    await one.start(with_room=with_room)
+    listener = asyncio.create_task(one.listen())
+    try:
+        yield one
+    finally:
+        listener.cancel()
+        await asyncio.gather(listener, return_exceptions=True)
+        await one.session.close()
