@@ -110,6 +110,12 @@ def sent(sim: Simulator, kind: str) -> list[Any]:
     return [event for event in sim.connections[0].received if event["type"] == kind]
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
 def tone(seconds: float, rate: int, channels: int) -> bytes:
     """Something that the simulator takes for speech."""
     t = np.arange(int(seconds * rate)) / rate

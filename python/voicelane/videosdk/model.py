@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any, cast
@@ -39,6 +39,10 @@ class _Session(session.AzureVoiceLive):
         if self._link is None or not self.session_ready:
             return False
         return not self._link.conversation.is_quiet or self._open_calls.are_awaited
+
+    def when_heard(self, reached: Callable[[], None]) -> None:
+        """Calls back once everything that was received by now was heard, or dropped."""
+        self._playout.when_passed(reached)
 
     async def speak_through(self, playback: PlaybackBuffer) -> None:
         async with self._connect_lock:
@@ -107,6 +111,8 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
         self._decoder = self._core.playback
         self._watchers: set[asyncio.Task[None]] = set()
         self._last_image_s = -_VIDEO_INTERVAL_S
+        self._is_end_due = False  # the host waits to be told that the agent has spoken
+        self._is_waiting = False
         super().__init__()
         self.loop: asyncio.AbstractEventLoop | None = None
         for name in EVENT_TYPES:
@@ -193,6 +199,7 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
             ServiceError: the service refused the session's settings.
             SessionNotReadyError: the service said nothing in time.
         """
+        self._is_end_due = self._is_waiting = False
         self._core.set_agent(SimpleNamespace(instructions=self._told_instructions()))
         old = self._core.playback
         await self._core.speak_through(self._output())
@@ -311,10 +318,12 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
             utterance.interrupt()  # nobody else tells who awaits it
 
     def _on_user_speech_ended(self, payload: Any) -> None:
+        self._is_end_due = True
         self._host.user_speech_ended(self._agent)
         self.emit("user_speech_ended", payload)
 
     def _on_agent_speech_started(self, payload: Any) -> None:
+        self._is_end_due = True
         self._host.agent_speech_started(self._agent)
         self.emit("agent_speech_started", payload)
 
@@ -347,6 +356,7 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
     # --- when the agent has spoken -----------------------------------------------------------
 
     def _watched(self, reply: Reply) -> Reply:
+        self._is_end_due = True
         watcher = asyncio.create_task(self._watch(reply), name="voicelane-videosdk-reply")
         self._watchers.add(watcher)
         watcher.add_done_callback(self._watchers.discard)
@@ -357,10 +367,20 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
             await reply
         self._check_end()
 
+    def _wait_for_end(self) -> None:
+        if not self._is_waiting:
+            self._is_waiting = True
+            self._core.when_heard(self._check_end)
+
     def _check_end(self) -> None:
-        """Tells the host when everything was heard, and nothing more is to come."""
-        if self._closing or self._core.has_more_to_say or not self._core.playback.is_idle:
+        """Tells the host, once, when everything was heard and nothing more is to come."""
+        self._is_waiting = False
+        if self._closing or not self._is_end_due or self._core.has_more_to_say:
             return
+        if not self._core.playback.is_idle:
+            self._wait_for_end()
+            return
+        self._is_end_due = False
         track, by_track = self._track, self._host.tells_the_end and not self._is_own_track
         if by_track and hasattr(track, "mark_synthesis_complete"):
             track.mark_synthesis_complete()  # calls the pipeline back, which emits the event

@@ -1,0 +1,282 @@
+"""What others read, write and call on the model."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+import videosdk.agents as agents
+from harness import IS_1, Agent, call, model_for, sent, tone, until
+from voicelane.reconnect import ReconnectPolicy
+from voicelane.simulator import Simulator
+from voicelane.simulator.faults import Faults
+from voicelane.videosdk import (
+    AgentAudioTrack,
+    AzureVoiceLive,
+    AzureVoiceLiveConfig,
+    install,
+    uninstall,
+)
+
+SECRET = "a-key-that-must-not-show"
+
+
+def test_it_is_a_realtime_model_whose_public_attributes_hold_no_secret() -> None:
+    model = AzureVoiceLive(api_key=SECRET, model="gpt-realtime")
+    assert isinstance(model, agents.RealtimeBaseModel)
+    public = {name: value for name, value in vars(model).items() if not name.startswith("_")}
+    assert set(public) <= {"loop", "current_utterance"}
+    assert SECRET not in repr(public)
+    assert model.model == "gpt-realtime"
+    assert model.audio_track is None
+    assert not model.session_ready
+
+
+def test_the_missing_model_is_named() -> None:
+    with pytest.raises(TypeError, match="'model'"):
+        AzureVoiceLive(api_key=SECRET)  # type: ignore[call-arg]
+
+
+async def test_two_legs_of_8_and_48_khz_do_not_disturb_each_other() -> None:
+    async with Simulator() as sim, call(sim) as phone, call(sim) as web:
+        for _ in range(50):  # frame by frame in turn, as two calls of one process
+            await phone.pipeline.on_audio_delta(bytes(320))
+            await web.pipeline.on_audio_delta(bytes(3840))
+            await asyncio.sleep(0.002)
+        # One second of 24 kHz each, less what the filter holds.
+        for index in range(2):
+            record = sim.connections[index]
+            await until(lambda record=record: record.audio_bytes >= 46_000)
+            assert abs(record.audio_bytes - 48_000) <= 960
+        assert phone.model.input_sample_rate == 8_000
+        assert web.model.input_sample_rate == 48_000
+
+
+async def test_a_given_format_is_not_learned() -> None:
+    async with Simulator() as sim:
+        model = model_for(sim, input_sample_rate_hz=16_000, input_channels=2)
+        await model.connect()
+        for _ in range(50):
+            await model.handle_audio_input(bytes(320))  # 5 ms each
+        await until(lambda: sim.connections[0].audio_bytes >= 11_000)
+        assert model.input_sample_rate == 16_000
+        await model.aclose()
+
+
+async def test_bad_input_is_an_error_event_and_raises_nothing() -> None:
+    async with Simulator() as sim, call(sim) as one:
+        await one.pipeline.on_audio_delta(bytes(3840))
+        await one.pipeline.on_audio_delta(b"\0")
+        await one.pipeline.on_audio_delta(None)
+        assert len(one.errors) == 2
+        assert all("Error processing audio input: " in error for error in one.errors)
+
+
+async def test_what_must_not_be_interrupted_is_not() -> None:
+    async with Simulator(audio_speed=8) as sim, call(sim) as one:
+        handle = await one.session.say("Every word of it.", interruptible=False)
+        await one.until(lambda: one.loud_frames > 10, "speaks")
+        before = sim.connections[0].audio_bytes
+        await one.speak(0.4)
+        await one.model.interrupt()
+        assert sim.connections[0].audio_bytes == before
+        async with asyncio.timeout(10):
+            await handle
+        assert not handle.interrupted
+        assert not sent(sim, "conversation.item.truncate")
+        assert "user:speaking" not in one.states
+
+
+async def test_an_interrupt_of_the_host_ends_what_is_said() -> None:
+    async with Simulator(audio_speed=1) as sim, call(sim) as one:
+        handle = await one.session.say("A long welcome.")
+        await one.until(lambda: one.loud_frames > 10, "speaks")
+        one.session.interrupt()
+        await one.until(lambda: one.states[-1] == "agent:idle", "idle")
+        assert handle.interrupted
+        assert one.loud_frames < 60
+        assert len(sent(sim, "response.cancel")) == 1
+        assert len(sent(sim, "conversation.item.truncate")) == 1
+        assert one.errors == []
+
+
+async def test_the_agents_context_is_told_at_connect() -> None:
+    async with Simulator() as sim:
+        agent = Agent()
+        agent.chat_context.add_message(role=agents.ChatRole.USER, content="My order is 4711.")
+        model = model_for(sim)
+        model.set_agent(agent)
+        await model.connect()
+        told = sent(sim, "session.update")[0]["session"]["instructions"]
+        assert told.startswith("Be brief.")
+        assert ("4711" in told) == IS_1
+        await model.aclose()
+
+
+async def test_images_are_said_with_the_text() -> None:
+    frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), format="rgb24")
+    async with Simulator(audio_speed=8) as sim, call(sim) as one:
+        await one.model.handle_video_input(frame)
+        await one.model.handle_video_input(frame)  # too soon
+        async with asyncio.timeout(10):
+            await one.session.reply("What do you see?", frames=[frame])
+        items = [event["item"]["content"] for event in sent(sim, "conversation.item.create")]
+        assert [[part["type"] for part in content] for content in items] == [
+            ["input_image"],
+            ["input_image", "input_text"],
+        ]
+        assert items[0][0]["image_url"].startswith("data:image/jpeg;base64,/9j/")
+
+
+async def test_usage_reaches_the_metrics() -> None:
+    if not IS_1:
+        pytest.skip("0.x has no place for it")
+    from videosdk.agents.metrics import metrics_collector
+
+    async with Simulator(audio_speed=8) as sim, call(sim) as one:
+        one.model.on("response_done", lambda done: usages.append(done["usage"]))
+        usages: list[dict[str, int]] = []
+        taken: list[dict[str, int]] = []
+        one.model._host._metrics = Recorder(metrics_collector, "set_realtime_usage", taken)
+        await one.session.reply("Hello.")
+        assert taken[0]["total_tokens"] == usages[0]["total_tokens"] > 0
+
+
+class Recorder:
+    def __init__(self, of: object, name: str, calls: list) -> None:
+        self._of, self._name, self._calls = of, name, calls
+
+    def __getattr__(self, name: str) -> object:
+        return self._calls.append if name == self._name else getattr(self._of, name)
+
+
+async def test_a_server_that_closes_in_mid_turn_is_told_once() -> None:
+    faults = Faults(close_after_deltas=3)
+    never = ReconnectPolicy(max_attempts=0)
+    async with Simulator(faults=faults) as sim, call(sim, reconnect=never) as one:
+        handle = await one.session.say("This will not be said to its end.")
+        await one.until(lambda: bool(one.errors), "told")
+        for _ in range(100):
+            await one.pipeline.on_audio_delta(bytes(3840))
+        async with asyncio.timeout(5):
+            await handle
+        assert len(one.errors) == 1
+        assert not one.model.session_ready
+
+
+async def test_close_leaves_nothing() -> None:
+    before = asyncio.all_tasks()
+    async with Simulator() as sim:
+        async with call(sim) as one:
+            handle = await one.session.say("Cut short.")
+            await one.until(lambda: one.loud_frames > 5, "speaks")
+            track = one.track
+        assert handle.done()
+        assert track.readyState == "live"
+        model = one.model
+        await model.aclose()
+        await model.handle_audio_input(bytes(3840))
+    await asyncio.sleep(0.05)
+    left = {task.get_name() for task in asyncio.all_tasks() - before}
+    assert not [name for name in left if name.startswith(("voicelane", "azure"))]
+
+
+async def test_a_model_without_a_room_makes_its_own_track() -> None:
+    async with Simulator(audio_speed=8) as sim:
+        model = model_for(sim)
+        await model.connect()
+        assert isinstance(model.audio_track, AgentAudioTrack)
+        assert isinstance(model.audio_track, agents.CustomAudioStreamTrack)
+        ended = []
+        model.on("agent_speech_ended", lambda data: ended.append(data))
+        reply = await model.send_message("Hello.")
+        frames = []
+        while not reply.is_done and len(frames) < 500:
+            frames.append(await model.audio_track.recv())
+        assert [frame.pts for frame in frames] == [480 * n for n in range(len(frames))]
+        assert {frame.time_base for frame in frames} == {Fraction(1, 24_000)}
+        assert len(frames) > 20
+        assert len(ended) == 1
+        await model.aclose()
+
+
+@pytest.mark.skipif(IS_1, reason="1.x always brings a track")
+async def test_0_x_without_a_room_is_heard_on_the_models_track() -> None:
+    async with Simulator(audio_speed=8) as sim, call(sim, with_room=False) as one:
+        assert isinstance(one.track, AgentAudioTrack)
+        handle = await one.session.say("Welcome.")
+        async with asyncio.timeout(10):
+            await handle
+        assert one.loud_frames > 10
+
+
+@pytest.fixture
+def installed():  # noqa: ANN201
+    install()
+    install()
+    yield
+    uninstall()
+    uninstall()
+
+
+def test_install_makes_the_originals_paths_resolve(installed: None) -> None:
+    from videosdk.plugins.azure import AzureVoiceLive as first
+    from videosdk.plugins.azure.voice_live import AzureVoiceLiveConfig as config
+    from videosdk.plugins.azure.voice_live import AzureVoiceLiveSession  # noqa: F401
+
+    assert first is AzureVoiceLive
+    assert config is AzureVoiceLiveConfig
+    if IS_1:
+        from videosdk.agents.plugins import AzureVoiceLive as lazy
+
+        assert lazy is AzureVoiceLive
+
+
+def test_uninstall_undoes_it() -> None:
+    before = set(sys.modules)
+    install()
+    uninstall()
+    assert not [name for name in set(sys.modules) - before if name.startswith("videosdk.plugins")]
+
+
+async def test_the_agents_own_track_keeps_the_contract() -> None:
+    track = AgentAudioTrack(asyncio.get_running_loop())
+    ended = asyncio.Event()
+
+    async def on_end() -> None:
+        ended.set()
+
+    track.on_last_audio_byte(on_end)
+    track.mark_synthesis_start()
+    await track.add_new_bytes(tone(0.1, 24_000, 1)[:-480])  # 90 ms
+    assert track.is_speaking
+    frames = [await track.recv() for _ in range(2)]
+    assert track.snapshot_playback() == (960, 2160)
+    await track.pause()
+    assert not (await track.recv()).to_ndarray().any()
+    await track.resume()
+    assert (await track.recv()).to_ndarray().any()
+    track.mark_synthesis_complete()
+    for _ in range(20):
+        frames.append(await track.recv())
+    assert ended.is_set()
+    assert not track.is_speaking
+    for _ in range(3):  # every interrupt, not only the first
+        await track.add_new_bytes(tone(2.0, 24_000, 1))
+        await track.recv()
+        track.interrupt()
+        for _ in range(21):
+            await track.recv()
+        assert not (await track.recv()).to_ndarray().any()
+    track.enable_audio_input(manual_control=True)
+    track.interrupt()
+    await track.add_new_bytes(tone(0.1, 24_000, 1))
+    assert not track.playback.buffered_ms
+    await track.cleanup()
+    with pytest.raises(Exception) as stopped:  # noqa: PT011 - each generation has it in another module
+        await track.recv()
+    assert stopped.typename == "MediaStreamError"
