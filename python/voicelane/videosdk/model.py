@@ -370,11 +370,14 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
     def _wait_for_end(self) -> None:
         if not self._is_waiting:
             self._is_waiting = True
-            self._core.when_heard(self._check_end)
+            self._core.when_heard(self._check_again)
+
+    def _check_again(self) -> None:
+        self._is_waiting = False
+        self._check_end()
 
     def _check_end(self) -> None:
         """Tells the host, once, when everything was heard and nothing more is to come."""
-        self._is_waiting = False
         if self._closing or not self._is_end_due or self._core.has_more_to_say:
             return
         if not self._core.playback.is_idle:
