@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import videosdk.agents as agents
 from harness import IS_1, Agent, call, model_for, sent, tone, until
+
 from voicelane.reconnect import ReconnectPolicy
 from voicelane.simulator import Simulator
 from voicelane.simulator.faults import Faults
@@ -215,7 +216,7 @@ async def test_0_x_without_a_room_is_heard_on_the_models_track() -> None:
 
 
 @pytest.fixture
-def installed():  # noqa: ANN201
+def installed():
     install()
     install()
     yield

@@ -1,0 +1,88 @@
+"""The websocket transport of 1.x: a client of its own in the place of a room."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+
+import pytest
+import videosdk.agents as agents
+from harness import IS_1, TIMEOUT_S, Agent, model_for, tone, until
+
+from voicelane.simulator import Simulator
+from voicelane.videosdk import AzureVoiceLive
+
+if not IS_1:
+    pytest.skip("0.x has another one", allow_module_level=True)
+
+from videosdk.agents.job import _set_current_job_context
+from videosdk.agents.room.output_stream import CustomAudioStreamTrack
+from websockets.asyncio.client import ClientConnection, connect
+
+
+def free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port: int = one.getsockname()[1]
+        return port
+
+
+async def test_audio_goes_both_ways_before_and_after_a_barge_in() -> None:
+    port = free_port()
+    options = agents.RoomOptions(
+        transport_mode="websocket",
+        websocket=agents.WebSocketConfig(port=port),
+        playground=False,
+    )
+    async with Simulator(audio_speed=8) as sim:
+        model = model_for(sim)
+        session = agents.AgentSession(agent=Agent(), pipeline=agents.Pipeline(llm=model))
+        context = agents.JobContext(room_options=options)
+        _set_current_job_context(context)
+        context._set_pipeline_internal(session.pipeline)
+        try:
+            await context.connect()
+            await session.start()
+            assert isinstance(model.audio_track, CustomAudioStreamTrack)
+            async with connect(f"ws://127.0.0.1:{port}/ws") as client:
+                await converse(client, session, model)
+        finally:
+            await session.close()
+            await context.room.cleanup()
+            _set_current_job_context(None)
+
+
+async def converse(
+    client: ClientConnection, session: agents.AgentSession, model: AzureVoiceLive
+) -> None:
+    heard = [0]
+    interrupts = []
+
+    async def listen() -> None:
+        async for message in client:
+            if isinstance(message, bytes):
+                heard[0] += len(message)
+            else:
+                interrupts.append(json.loads(message))
+
+    listener = asyncio.create_task(listen())
+    try:
+        await asyncio.sleep(0.1)
+        for turn in range(3):
+            before, cuts = heard[0], len(interrupts)
+            for _ in range(30):
+                await client.send(tone(0.02, 48_000, 2))
+                await asyncio.sleep(0.005)
+            if turn:
+                await until(lambda cuts=cuts: len(interrupts) > cuts)
+            for _ in range(25):
+                await client.send(bytes(3840))
+                await asyncio.sleep(0.005)
+            await until(lambda before=before: heard[0] - before > 48_000)
+        handle = await session.say("Goodbye.")
+        async with asyncio.timeout(TIMEOUT_S):
+            await handle
+        assert model.audio_track.frame_buffer == []
+    finally:
+        listener.cancel()
