@@ -6,7 +6,7 @@ import threading
 from typing import Any
 
 import videosdk.agents as agents
-from harness import call, sent
+from harness import Agent, call, model_for, sent
 
 from voicelane.simulator import Reply, Simulator, ToolCall
 
@@ -51,7 +51,7 @@ async def test_say_and_reply_complete_their_handles() -> None:
 
 async def test_five_barge_ins_in_a_row_each_silence_the_agent() -> None:
     async with Simulator(audio_speed=8) as sim, call(sim) as one:
-        await one.session.say("A long welcome.")
+        handle = await one.session.say("A long welcome.")
         for round_ in range(5):
             heard = one.loud_frames
             await one.until(lambda heard=heard: one.loud_frames > heard + 20, f"{round_} speaks")
@@ -66,6 +66,7 @@ async def test_five_barge_ins_in_a_row_each_silence_the_agent() -> None:
             # The host fades for up to 400 ms.
             assert max(one.levels[at + 25 : at + 30]) < 50, f"barge-in {round_}"
             await one.silence(0.5)
+            assert handle.interrupted
         truncated = sent(sim, "conversation.item.truncate")
         assert len(truncated) == 5
         for event in truncated:
@@ -121,3 +122,36 @@ async def test_tools_sync_and_async_are_called_and_the_answer_is_spoken() -> Non
         told = {tool["name"]: tool for tool in sent(sim, "session.update")[0]["session"]["tools"]}
         assert told["get_weather"]["parameters"]["required"] == ["city"]
         assert one.errors == []
+
+
+async def test_a_tool_with_a_schema_of_its_own_gets_what_the_model_gave() -> None:
+    """As those of the agent's MCP servers, which are known only after the first `set_agent`."""
+
+    @agents.function_tool
+    async def search(**given: Any) -> str:
+        return json.dumps(given)
+
+    search._tool_info.parameters_schema = {
+        "type": "object",
+        "properties": {"query": {"type": "string"}},
+        "required": ["query"],
+    }
+    replies = [ToolCall("search", '{"query": "x"}'), Reply("Found.")]
+    tools: list[Any] = []
+    async with Simulator(audio_speed=8, replies=replies) as sim:
+        model = model_for(sim)
+        agent = Agent(tools)
+        model.set_agent(agent)
+        agent._tools.append(search)
+        model.set_agent(agent)
+        await model.connect()
+        reply = await model.send_text_message("Search.")
+        while not reply.is_done:
+            await model.audio_track.recv()
+        (output,) = (
+            event["item"]["output"]
+            for event in sent(sim, "conversation.item.create")
+            if event["item"]["type"] == "function_call_output"
+        )
+        assert json.loads(output) == {"query": "x"}
+        await model.aclose()

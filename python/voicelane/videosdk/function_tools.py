@@ -11,8 +11,9 @@ from ..tools import Tool
 
 
 def tools_of(functions: Iterable[Any]) -> list[Tool]:
-    """The function tools among them; what is none is left out, as everywhere in VideoSDK."""
-    return [_tool(function) for function in functions if is_function_tool(function)]
+    """The function tools among them; of two of one name the last. What is none is left out, as in VideoSDK."""
+    tools = (_tool(function) for function in functions if is_function_tool(function))
+    return list({tool.name: tool for tool in tools}.values())
 
 
 def _tool(function: Any) -> Tool:

@@ -178,7 +178,7 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
         VideoSDK calls it once more when the agent's MCP servers have told their tools.
 
         Raises:
-            ValueError: two tools of one name.
+            ValueError: a tool of the name of one of `tools`, or with a name that the service refuses.
         """
         self._agent = agent
         self._core.set_tools([*self._tools, *tools_of(getattr(agent, "tools", None) or ())])
