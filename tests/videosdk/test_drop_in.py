@@ -305,3 +305,19 @@ async def test_somebody_elses_interrupt_of_the_track_is_no_hearing() -> None:
         assert stats["buffered_frames"] == 0
         if IS_1:  # 0.x does not tell what was played and what was dropped
             assert stats["played_frames"] < 60 * 480 < stats["written_frames"]
+
+
+async def test_the_agents_own_track_takes_other_formats() -> None:
+    track = AgentAudioTrack(asyncio.get_running_loop())
+    track.set_input_format(48_000, 2)
+    pcm = tone(0.2, 48_000, 2)
+    for start in range(0, len(pcm), 999):  # cut within frames, and within samples
+        await track.add_new_bytes(pcm[start : start + 999])
+    assert abs(track.playback.buffered_ms - 200) < 3
+    samples = np.concatenate([(await track.recv()).to_ndarray()[0] for _ in range(9)])
+    crossings = np.count_nonzero(np.diff(np.signbit(samples)))
+    assert abs(crossings - 2 * 220 * 0.18) <= 3
+    track.set_input_format(24_000)
+    track.interrupt()
+    await track.add_new_bytes(bytes(960))
+    assert track.playback.stats()["written_frames"] >= 4_800

@@ -11,7 +11,7 @@ from ..tools import Tool
 
 
 def tools_of(functions: Iterable[Any]) -> list[Tool]:
-    """The function tools among them; of two of one name the last. What is none is left out, as in VideoSDK."""
+    """The function tools among them; of one name the last. What is none is left out, as in VideoSDK."""
     tools = (_tool(function) for function in functions if is_function_tool(function))
     return list({tool.name: tool for tool in tools}.values())
 

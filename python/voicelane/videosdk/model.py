@@ -36,7 +36,9 @@ class _Session(session.AzureVoiceLive):
     @property
     def has_more_to_say(self) -> bool:
         """Whether an answer is on its way, or due: to the user, to a tool, to a request."""
-        if self._link is None or not self.session_ready:
+        if (
+            self._link is None or self._ended is not None
+        ):  # while it reconnects, an answer is still due
             return False
         return not self._link.conversation.is_quiet or self._open_calls.are_awaited
 

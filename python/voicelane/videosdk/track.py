@@ -11,7 +11,7 @@ from typing import Any
 import av
 from videosdk.agents import CustomAudioStreamTrack
 
-from .._core import PlaybackBuffer
+from .._core import PlaybackBuffer, Resampler
 
 _FRAME_S = 0.02
 # Each generation has it in another module.
@@ -47,7 +47,8 @@ class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
         self._last_audio_callback: Any = None
         self._pcm = bytearray(self.chunk_size)
         self._odd_byte = b""
-        self._taken_frames = 0
+        self._resampler: Resampler | None = None
+        self._input_frame_bytes = _SAMPLE_BYTES
         self._marks = (0, 0)
         self._started_s: float | None = None
         self._last_heard_s = -self._grace_s
@@ -55,14 +56,28 @@ class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
 
     # --- the producer ------------------------------------------------------------------------
 
+    def set_input_format(self, sample_rate: int, channels: int = 1) -> None:
+        """What `add_new_bytes` gets from now on: frames per second, and channels, interleaved.
+
+        Raises:
+            ValueError: an argument out of range; the format stays as it was.
+        """
+        is_own = (sample_rate, channels) == (self.sample_rate, 1)
+        self._resampler = (
+            None if is_own else Resampler(sample_rate, self.sample_rate, num_channels=channels)
+        )
+        self._input_frame_bytes = channels * _SAMPLE_BYTES
+        self._odd_byte = b""
+
     async def add_new_bytes(self, audio_data: bytes) -> None:
-        """Plays this after all that waits: s16le mono of `sample_rate`."""
+        """Plays this after all that waits: s16le, mono of `sample_rate` unless told otherwise."""
         if not self._accepting_audio:
             return
         pcm = self._odd_byte + bytes(audio_data)
-        whole = len(pcm) // _SAMPLE_BYTES * _SAMPLE_BYTES
+        whole = len(pcm) // self._input_frame_bytes * self._input_frame_bytes
         self._odd_byte = pcm[whole:]
-        self.playback.write(pcm[:whole])
+        pcm = pcm[:whole]
+        self.playback.write(self._resampler.process(pcm) if self._resampler else pcm)
 
     def enable_audio_input(self, manual_control: bool = False) -> None:
         """Takes audio again; with `manual_control`, an interrupt ends that."""
