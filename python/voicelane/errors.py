@@ -8,6 +8,7 @@
     │   └── ConnectTimeoutError   no answer in time (also a TimeoutError)
     ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
     ├── ConnectionLostError       an open connection ended
+    ├── PlaybackEndedError        ``recv`` of a playback track that was stopped
     └── ServiceError              an ``error`` event of the service
 
 Bad arguments are ``ValueError`` and ``TypeError``; two threads on one side of an audio object are
@@ -24,6 +25,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeoutError",
     "ConnectionLostError",
+    "PlaybackEndedError",
     "ServiceError",
     "SessionNotReadyError",
     "VoiceLiveError",
@@ -105,3 +107,7 @@ class ServiceError(VoiceLiveError):
     @property
     def retryable(self) -> bool:
         return self.kind in ("server_error", "rate_limit_error")
+
+
+class PlaybackEndedError(VoiceLiveError):
+    """The playback track was stopped: no frame will come of it."""

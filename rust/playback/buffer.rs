@@ -168,8 +168,8 @@ impl PlaybackControl {
         self.shared.buffered_frames() == 0 && self.shared.finished_to() <= drained_to
     }
 
-    /// Whether all that was written has been handed out to the end of a complete utterance, or was cut off:
-    /// as `is_idle`, but not where the buffer merely ran dry.
+    /// Whether all that was written has been handed out to the end of a complete utterance, or was cut off
+    /// (then at once, also while it fades): as `is_idle`, but not where the buffer merely ran dry.
     pub fn is_finished(&self) -> bool {
         let shared = &self.shared;
         let complete_to = shared.finished_to().max(shared.interrupt().to_frame());

@@ -75,9 +75,9 @@ impl Output {
         real
     }
 
-    /// Whether the filter still holds the end of a finished utterance.
-    pub fn holds_tail(&self, source: &Source) -> bool {
-        self.converter.as_ref().is_some_and(|converter| converter.holds_tail(source))
+    /// Whether everything that was pulled has been handed out.
+    pub fn is_empty(&self) -> bool {
+        self.converter.as_ref().is_none_or(RateConverter::is_empty)
     }
 
     /// Forgets what the filter holds: it was interrupted.
@@ -138,7 +138,7 @@ impl RateConverter {
         let missing = wanted.saturating_sub(self.ready_frames());
         if missing > 0 {
             self.pull(source, self.channels[0].resampler.input_frames_for(missing));
-            if self.ready_frames() < wanted && self.holds_tail(source) {
+            if self.ready_frames() < wanted && source.is_finished() {
                 self.flush();
             }
         }
@@ -175,8 +175,8 @@ impl RateConverter {
         ((self.ready_frames() + in_filter) as u64 * self.source_rate_hz).div_ceil(self.output_rate_hz)
     }
 
-    fn holds_tail(&self, source: &Source) -> bool {
-        source.is_finished() && (self.primed || self.ready_frames() > 0)
+    fn is_empty(&self) -> bool {
+        !self.primed && self.ready_frames() == 0
     }
 
     fn flush(&mut self) {

@@ -111,7 +111,7 @@ impl PlaybackReader {
         let real = self.output.read(source, samples);
         source.note_underrun(real < frames);
         source.show_heard();
-        if !self.output.holds_tail(source) {
+        if self.output.is_empty() {
             source.shared.set_drained_to(source.play_head);
         }
         real
