@@ -52,6 +52,9 @@ loom: LOOM_DEPTH = 3
 loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4 for an hour of it)
 	$(LOOM) cargo test --test loom_playback
 
+sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
+	scripts/sanitize
+
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 

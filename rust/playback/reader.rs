@@ -88,7 +88,8 @@ impl PlaybackReader {
     /// If `samples` does not end with a whole frame.
     ///
     /// # Real-time
-    /// Never waits, allocates or frees. The time depends on the frames asked for, not on the backlog; after
+    /// Never waits, allocates or frees, as long as the writer lives (it keeps what the reader left until it can
+    /// free it) and at most 8 items begin within 10 ms. The time depends on the frames asked for, not on the backlog; after
     /// an interrupt, also on the rings that are dropped: one for 5 s of 24 kHz.
     pub fn read_into(&mut self, samples: &mut [i16]) -> usize {
         let num_channels = self.output_channels();
@@ -123,6 +124,7 @@ impl Source {
     /// more. Where they go through a filter, they count as heard when they are `settle`d.
     pub fn pull(&mut self, samples: &mut [i16]) -> usize {
         self.written = self.shared.written();
+        debug_assert!(self.written >= self.play_head, "an interrupt ran ahead of what it drops");
         let wanted = samples.len() / self.num_channels;
         let mut done = 0;
         while done < wanted {
