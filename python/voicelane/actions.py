@@ -74,7 +74,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class CallFunction:
-    """Run a function and give its output to `Conversation.answer_call`."""
+    """Run a function and give its output to `ToolCalls.answer`."""
 
     call_id: str
     name: str
@@ -83,7 +83,7 @@ class CallFunction:
 
 @dataclass(frozen=True, slots=True)
 class MCPApprovalRequest:
-    """Ask whether an MCP server's tool may be called, and tell `Conversation.answer_approval`."""
+    """Ask whether an MCP server's tool may be called, and tell `ToolCalls.answer_approval`."""
 
     id: str
     server_label: str

@@ -10,51 +10,37 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from ._core import CaptureEncoder, PlaybackBuffer
-from .actions import (
-    Action,
-    CallFunction,
-    Emit,
-    Fault,
-    InterruptPlayback,
-    MCPApprovalRequest,
-    ReplyDone,
-    ReplyFailed,
-    Send,
-    SessionReady,
-    SpeechBegins,
-    SpeechComplete,
-)
+from ._core import PlaybackBuffer
+from .actions import Send
 from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
 from .emitter import EventEmitter
 from .errors import ConnectionLostError, SessionNotReadyError, VoiceLiveError
 from .event_stream import EventStream
 from .events import typed
+from .executor import Executor
 from .history import History
 from .keeper import Keeper
 from .link import Link
 from .metrics import Metrics
+from .microphone import Microphone
 from .open_calls import OpenCalls
 from .playback import PlaybackTrack
 from .playout import Playout
 from .protocol import Conversation
 from .reconnect import ReconnectPolicy
 from .reply import Reply
-from .tool_runner import ToolRunner
 from .tools import ToolSet
 from .transport import ConnectOptions
-from .uplink import Uplink, UplinkFullError
+from .uplink import Uplink
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 
-_CHUNK_MS = 20
 _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
-_EMPTY_APPEND_CHARS = len('{"type":"input_audio_buffer.append","audio":""}')
 
 
 @dataclass
@@ -118,13 +104,6 @@ class AzureVoiceLive(EventEmitter):
         self.model = model
         self.config = config or AzureVoiceLiveConfig()
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
-        self._encoder = CaptureEncoder(
-            input_sample_rate_hz,
-            input_channels,
-            target_rate_hz=self.config.input_rate_hz,
-            encoding=self.config.input_encoding,
-            chunk_ms=_CHUNK_MS,
-        )
         self._owns_credential = credential is None
         self.credential = resolve_credential(credential, api_key)
         self.playback = PlaybackBuffer(self.config.output_rate_hz)
@@ -148,12 +127,21 @@ class AzureVoiceLive(EventEmitter):
         )
         self._link: Link | None = None
         self._uplink = Uplink()
-        self._dropping = False
         self._history = History()
         self._open_calls = OpenCalls()
-        self._tool_runner = ToolRunner(ToolSet.of(tools), self._answer_call, self._answer_approval)
         self._metrics = Metrics()
+        self._microphone = Microphone(
+            input_sample_rate_hz,
+            input_channels,
+            self.config,
+            self._uplink,
+            self._metrics,
+            self.emit,
+        )
         self._playout = Playout(self.playback, self._metrics, self.emit)
+        self._executor = Executor(
+            self._uplink, self._playout, ToolSet.of(tools), lambda: self._link, self.emit
+        )
         self._streams: list[EventStream] = []
 
     # --- what it is --------------------------------------------------------------------------
@@ -176,7 +164,7 @@ class AzureVoiceLive(EventEmitter):
     @property
     def tools(self) -> list[dict[str, Any]]:
         """The tools as ``session.update`` has them, the secrets of MCP servers included."""
-        return self._tool_runner.tools.wire()
+        return self._executor.tool_runner.tools.wire()
 
     def set_tools(self, tools: ToolSet | Iterable[Any]) -> None:
         """Replaces the tools, for the next `connect`; `update_session` does it at once. Calls that run go on.
@@ -186,7 +174,7 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             TypeError, ValueError: as the constructor does.
         """
-        self._tool_runner.tools = ToolSet.of(tools)
+        self._executor.tool_runner.tools = ToolSet.of(tools)
 
     @property
     def _agent_speaking(self) -> bool:
@@ -277,7 +265,7 @@ class AzureVoiceLive(EventEmitter):
             await asyncio.gather(*session.tasks, return_exceptions=True)
             if link is not None:
                 await link.stop()
-            await self._tool_runner.aclose()  # only now: the reader starts calls
+            await self._executor.tool_runner.aclose()  # only now: the reader starts calls
         finally:
             self._open_calls.silence(None)
             if link is not None:
@@ -285,10 +273,10 @@ class AzureVoiceLive(EventEmitter):
                     reply.finish("cancelled")
                 await link.close()
             await self._playout.close()
-        self._uplink = Uplink()
-        self._history = History()
+        self._uplink.clear()
+        self._history.clear()
         self._open_calls = OpenCalls()
-        self._encoder.reset()
+        self._microphone.reset()
 
     # --- the connection ----------------------------------------------------------------------
 
@@ -312,9 +300,16 @@ class AzureVoiceLive(EventEmitter):
             sample_rate_hz=self.config.output_rate_hz,
             history=self._history,
             open_calls=self._open_calls,
-            mcp_labels=lambda: self._tool_runner.tools.servers,
+            mcp_labels=lambda: self._executor.tool_runner.tools.servers,
         )
-        link = Link(transport, conversation, self._uplink, self.playback, self._obey, self._report)
+        link = Link(
+            transport,
+            conversation,
+            self._uplink,
+            self.playback,
+            self._executor.obey,
+            self._executor.report,
+        )
         try:
             settings = self.config.session_update(model=self.model, instructions=self._instructions)
             if tools := self.tools:
@@ -346,7 +341,7 @@ class AzureVoiceLive(EventEmitter):
         if asked_again:
             self.playback.clear()
         for reply in asked_again:
-            self._obey(link, link.conversation.request_response(reply))
+            self._executor.obey(link, link.conversation.request_response(reply))
         await old.close()
 
     async def _keep(self, link: Link) -> None:
@@ -387,7 +382,7 @@ class AzureVoiceLive(EventEmitter):
         self._instructions = changes.pop("instructions", self._instructions)
         self.config = self.config.with_changes(**changes)
         if tools is not None:
-            self._tool_runner.tools = tools
+            self._executor.tool_runner.tools = tools
 
     # --- microphone and text -----------------------------------------------------------------
 
@@ -401,22 +396,7 @@ class AzureVoiceLive(EventEmitter):
         # While a lost connection is made again the last seconds are kept, for the next one.
         if self._link is None or self._ended or self._closing or not self.config.has_audio:
             return
-        try:
-            text = self._encoder.encode_event(audio_data)
-        except (TypeError, ValueError, RuntimeError) as error:
-            self.emit("error", f"Error processing audio input: {error}")
-            return
-        if text is None:
-            return
-        duration_ms = self._duration_ms(text)
-        self._metrics.audio_in_ms += duration_ms
-        dropped = self._uplink.put_audio(text, duration_ms)
-        if dropped and not self._dropping:
-            self.emit(
-                "error",
-                "Error processing audio input: the network is too slow, dropping the oldest audio",
-            )
-        self._dropping = dropped
+        self._microphone.take(audio_data)
 
     async def flush_audio(self) -> None:
         """Waits until everything taken so far was handed to the connection, or the connection ended."""
@@ -436,9 +416,9 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: there is no session, and none within 5 s.
         """
         link = await self._ready_link()
-        self._flush_encoder()
-        self._obey(link, [Send({"type": "input_audio_buffer.commit"})])
-        self._obey(link, link.conversation.request_response(Reply()))
+        self._microphone.flush()
+        self._executor.obey(link, [Send({"type": "input_audio_buffer.commit"})])
+        self._executor.obey(link, link.conversation.request_response(Reply()))
 
     async def clear_audio(self) -> None:
         """Push-to-talk: forgets what was said since the last commit.
@@ -447,8 +427,8 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: there is no session, and none within 5 s.
         """
         link = await self._ready_link()
-        self._flush_encoder()
-        self._obey(link, [Send({"type": "input_audio_buffer.clear"})])
+        self._microphone.flush()
+        self._executor.obey(link, [Send({"type": "input_audio_buffer.clear"})])
 
     async def send_message(self, message: str) -> Reply:
         """Has the agent say exactly this text. Awaiting what it returns waits until it was heard.
@@ -478,14 +458,14 @@ class AzureVoiceLive(EventEmitter):
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
         if self._link is not None and not self._closing:
-            self._obey(self._link, self._link.conversation.interrupt())
+            self._executor.obey(self._link, self._link.conversation.interrupt())
 
     async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:
         link = await self._ready_link()
         if item is not None:
             self._history.add(item)
-            self._obey(link, [Send({"type": "conversation.item.create", "item": item})])
-        self._obey(link, link.conversation.request_response(reply))
+            self._executor.obey(link, [Send({"type": "conversation.item.create", "item": item})])
+        self._executor.obey(link, link.conversation.request_response(reply))
         return reply
 
     async def _ready_link(self) -> Link:
@@ -502,16 +482,6 @@ class AzureVoiceLive(EventEmitter):
             raise SessionNotReadyError(
                 "No active Azure Voice Live session after maximum retries"
             ) from None
-
-    def _flush_encoder(self) -> None:
-        text = self._encoder.flush_event()
-        if text is not None:
-            self._uplink.put_audio(text, self._duration_ms(text))
-
-    def _duration_ms(self, text: str) -> float:
-        frame_bytes = 2 if self.config.input_encoding == "pcm16" else 1
-        num_bytes = (len(text) - _EMPTY_APPEND_CHARS) * 3 / 4
-        return num_bytes / frame_bytes / self.target_sample_rate * 1000
 
     # --- events and figures ------------------------------------------------------------------
 
@@ -549,55 +519,6 @@ class AzureVoiceLive(EventEmitter):
             "first_heard": metrics.first_heard.summary(),
             "silence": metrics.silence.summary(),
         }
-
-    # --- what the conversation decided -------------------------------------------------------
-
-    def _report(self, error: ValueError) -> None:
-        self.emit("error", f"Error processing events: {error}")
-
-    def _obey(self, link: Link, actions: Iterable[Action]) -> None:
-        for action in actions:
-            match action:
-                case Send(event):
-                    self._put_event(event)
-                case Emit(event, payload):
-                    if event == "user_speech_ended":
-                        self._playout.user_speech_ended()
-                    self.emit(event, payload)
-                case InterruptPlayback():
-                    self._playout.interrupt()
-                case SpeechBegins(frames):
-                    self._playout.begins(frames)
-                case SpeechComplete():
-                    self._playout.is_complete()
-                case ReplyDone(reply):
-                    self._playout.when_passed(reply.finish)
-                case ReplyFailed(reply, error):
-                    reply.finish("failed", error)
-                case CallFunction():
-                    if not self._tool_runner.call(action):
-                        self._obey(link, link.conversation.leave_call(action))
-                case MCPApprovalRequest():
-                    self._tool_runner.ask(action)
-                case SessionReady(session_id, expires_at_s):
-                    link.accept(session_id, expires_at_s)
-                case Fault(error):
-                    if not link.refuse(error):
-                        self.emit("error", str(error))
-
-    def _answer_call(self, call: CallFunction, output: str, is_error: bool) -> None:
-        if (link := self._link) is not None:
-            self._obey(link, link.conversation.answer_call(call, output, is_error=is_error))
-
-    def _answer_approval(self, request: MCPApprovalRequest, approve: bool) -> None:
-        if (link := self._link) is not None:
-            self._obey(link, link.conversation.answer_approval(request, approve=approve))
-
-    def _put_event(self, event: Mapping[str, Any]) -> None:
-        try:
-            self._uplink.put_event(event)
-        except UplinkFullError as error:
-            self.emit("error", f"Failed to send event: {error}")
 
 
 def _is_new_item(event: Mapping[str, Any], known_ids: set[str]) -> bool:

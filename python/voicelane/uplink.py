@@ -73,6 +73,14 @@ class Uplink:
             return text
         return self._events.popleft()[1]
 
+    def clear(self) -> None:
+        """Drops everything: the session is over."""
+        self._audio.clear()
+        self._events.clear()
+        self._waiting_audio_ms = 0.0
+        self._in_flight = False
+        self._emptied.set()
+
     def forget_events(self, *, but: Callable[[Mapping[str, Any]], bool]) -> None:
         """Drops the control events, which were for a connection that is gone. Audio stays."""
         self._events = deque((sequence, event) for sequence, event in self._events if but(event))
