@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python docs clean
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python loom sanitize docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,9 +40,21 @@ lint-python: build $(VENV)/.test
 
 test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	cargo test --quiet
+	$(LOOM) cargo test --quiet --test loom_playback
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
+
+# Switches of thread, beside those where a thread waits, that the model checker tries: each one more takes ten times as long.
+LOOM = RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom LOOM_MAX_PREEMPTIONS=$(LOOM_DEPTH)
+LOOM_DEPTH = 2
+
+loom: LOOM_DEPTH = 3
+loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4 for an hour of it)
+	$(LOOM) cargo test --test loom_playback
+
+sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
+	scripts/sanitize
 
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps

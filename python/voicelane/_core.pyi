@@ -348,7 +348,18 @@ class PlaybackBuffer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is left to be heard."""
+        """Whether nothing is left to be heard for now."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all that was written was heard to the end of a complete utterance, or was cut off.
+
+        As `is_idle`, but False where the buffer merely ran dry and `finish` is still to come.
+        """
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Frames per second of what is written."""
 
     @property
     def output_rate_hz(self) -> int:

@@ -120,7 +120,7 @@ impl PlaybackBuffer {
     #[pyo3(signature = (num_frames, /))]
     fn read<'py>(&self, py: Python<'py>, num_frames: usize) -> PyResult<Bound<'py, PyBytes>> {
         let mut consumer = lock(&self.reader, CONSUMER)?;
-        let Consumer { reader, scratch } = &mut *consumer;
+        let reader = &mut consumer.reader;
         let num_samples =
             num_frames.checked_mul(self.config.output_channels).filter(|n| *n <= MAX_READ_SAMPLES);
         let num_samples = num_samples.ok_or_else(|| {
@@ -128,11 +128,13 @@ impl PlaybackBuffer {
                 "num_frames: expected at most {MAX_READ_SAMPLES} samples, got {num_frames} frames"
             ))
         })?;
-        scratch.resize(num_samples, 0);
-        reader.read_into(scratch);
-        let pcm = PyBytes::new(py, bytemuck::cast_slice(scratch));
-        keep_small(scratch);
-        Ok(pcm)
+        let pcm = PyBytes::new_with(py, num_samples * 2, |pcm| {
+            // CPython's bytes begin after a header of whole words.
+            reader.read_into(bytemuck::cast_slice_mut(pcm));
+            Ok(())
+        });
+        self.free_heard();
+        pcm
     }
 
     #[pyo3(signature = (buffer, /))]
@@ -144,6 +146,7 @@ impl PlaybackBuffer {
         let real = reader.read_into(scratch);
         target.write(buffer.py(), scratch)?;
         keep_small(scratch);
+        self.free_heard();
         Ok(real)
     }
 
@@ -185,6 +188,16 @@ impl PlaybackBuffer {
     }
 
     #[getter]
+    fn is_finished(&self) -> bool {
+        self.control.is_finished()
+    }
+
+    #[getter]
+    fn sample_rate_hz(&self) -> u32 {
+        self.config.sample_rate_hz
+    }
+
+    #[getter]
     fn output_rate_hz(&self) -> u32 {
         self.config.output_rate_hz
     }
@@ -211,6 +224,16 @@ impl PlaybackBuffer {
         let PlaybackConfig { sample_rate_hz, output_rate_hz, .. } = self.config;
         let buffered_ms = self.control.buffered_ms();
         format!("<PlaybackBuffer {sample_rate_hz} Hz -> {output_rate_hz} Hz, {buffered_ms:.0} ms buffered>")
+    }
+}
+
+impl PlaybackBuffer {
+    /// Frees one ring that was heard, so that memory follows the hearing also where nothing is written. A
+    /// consumer in Python is no real-time thread; and where the producer is at work, it does so itself.
+    fn free_heard(&self) {
+        if let Ok(mut producer) = self.writer.try_lock() {
+            producer.writer.free_heard();
+        }
     }
 }
 
