@@ -239,41 +239,67 @@ kernel! {
 
 #[inline(always)]
 fn convolve_rows<V: Vector>(rows: Rows<'_>, first_row: usize, input: &[f32], output: &mut [f32]) {
-    let Rows { coefficients, row_len, ratio: Ratio { up, down } } = rows;
-    let (whole, part) = (down / up, down % up);
-    let (mut row, mut begin, mut fraction) = (first_row, 0, first_row * down % up);
-    let mut done = 0;
-    while done < output.len() {
-        let count = (output.len() - done).min(4);
-        let mut sums = [V::splat(0.0); 4];
-        for sum in &mut sums[..count] {
-            *sum = products::<V>(&coefficients[row * row_len..][..row_len], &input[begin..][..row_len]);
-            row = if row + 1 == up { 0 } else { row + 1 };
-            begin += whole;
-            fraction += part;
-            if fraction >= up {
-                fraction -= up;
-                begin += 1;
-            }
-        }
-        output[done..done + count].copy_from_slice(&V::totals(sums)[..count]);
-        done += count;
+    let Ratio { up, down } = rows.ratio;
+    let (whole, part, fraction) = (down / up, down % up, first_row * down % up);
+    let mut walk = Walk { rows, input, row: first_row, begin: 0, fraction, whole, part };
+    let (fours, rest) = output.as_chunks_mut::<4>();
+    for four in fours {
+        let pairs = [walk.step(), walk.step(), walk.step(), walk.step()];
+        // SAFETY: all eight slices are of this length, which is a multiple of `LANES`.
+        *four = unsafe { four_dots::<V>(pairs, rows.row_len) };
+    }
+    for one in rest {
+        // SAFETY: as above.
+        [*one, ..] = unsafe { four_dots::<V>([walk.step(); 4], rows.row_len) };
     }
 }
 
-/// The products of a row with its window, summed lane by lane.
-#[inline(always)]
-fn products<V: Vector>(row: &[f32], window: &[f32]) -> V {
-    let mut sums = V::splat(0.0);
-    let mut k = 0;
-    while k + V::LANES <= row.len().min(window.len()) {
-        // SAFETY: `LANES` from `k` on are within both slices.
-        unsafe {
-            sums = V::load(row.as_ptr().add(k)).multiply_add(V::load(window.as_ptr().add(k)), sums);
-        }
-        k += V::LANES;
+/// From one output to the next: its row, and where its window begins.
+struct Walk<'a> {
+    rows: Rows<'a>,
+    input: &'a [f32],
+    row: usize,
+    begin: usize,
+    /// What `first_row * M mod L` has become.
+    fraction: usize,
+    /// `M` in whole multiples of `L`, and the rest.
+    whole: usize,
+    part: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// The row and the window of this output; then on to the next.
+    #[inline(always)]
+    fn step(&mut self) -> (&'a [f32], &'a [f32]) {
+        let Rows { coefficients, row_len, ratio: Ratio { up, .. } } = self.rows;
+        let pair = (&coefficients[self.row * row_len..][..row_len], &self.input[self.begin..][..row_len]);
+        self.row = if self.row + 1 == up { 0 } else { self.row + 1 };
+        let carries = self.fraction + self.part >= up;
+        self.begin += self.whole + usize::from(carries);
+        self.fraction = self.fraction + self.part - if carries { up } else { 0 };
+        pair
     }
-    sums
+}
+
+/// Four dot products side by side, so that none waits for its own last sum.
+///
+/// # Safety
+/// All slices must be of length `len`, a multiple of `LANES`.
+#[inline(always)]
+unsafe fn four_dots<V: Vector>(pairs: [(&[f32], &[f32]); 4], len: usize) -> [f32; 4] {
+    let [(row_a, a), (row_b, b), (row_c, c), (row_d, d)] =
+        pairs.map(|(row, window)| (row.as_ptr(), window.as_ptr()));
+    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = [V::splat(0.0); 4];
+    for k in (0..len).step_by(V::LANES) {
+        // SAFETY: `LANES` from `k` on are within the slices.
+        unsafe {
+            sum_a = V::load(row_a.add(k)).multiply_add(V::load(a.add(k)), sum_a);
+            sum_b = V::load(row_b.add(k)).multiply_add(V::load(b.add(k)), sum_b);
+            sum_c = V::load(row_c.add(k)).multiply_add(V::load(c.add(k)), sum_c);
+            sum_d = V::load(row_d.add(k)).multiply_add(V::load(d.add(k)), sum_d);
+        }
+    }
+    V::totals([sum_a, sum_b, sum_c, sum_d])
 }
 
 kernel! {
@@ -305,10 +331,16 @@ fn downmix<V: Vector>(pcm: &[i16], num_channels: usize, mono: &mut [f32]) {
 fn mean_of_two(pcm: &[i16], mono: &mut [f32]) {
     let (frames, _) = bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<4>();
     for (mean, frame) in mono.iter_mut().zip(frames) {
-        let frame = i32::from_le_bytes(*frame);
-        let (left, right) = ((frame << 16) >> 16, frame >> 16);
-        *mean = left.wrapping_add(right) as f32 * 0.5;
+        *mean = mean_of_pair(u32::from_le_bytes(*frame));
     }
+}
+
+/// The mean of the two samples of a stereo frame.
+#[inline(always)]
+fn mean_of_pair(frame: u32) -> f32 {
+    let frame = frame as i32;
+    let (left, right) = ((frame << 16) >> 16, frame >> 16);
+    left.wrapping_add(right) as f32 * 0.5
 }
 
 /// A constant channel count unrolls the sum and turns a division by 2, 4 or 8 into a product.
@@ -322,21 +354,61 @@ fn mean_of<const CHANNELS: usize>(pcm: &[i16], mono: &mut [f32]) {
 }
 
 kernel! {
-    /// Deals `frames` out to the streams of `line`: frame `i` of the line is number `i / S` of stream `i mod S`, and
-    /// the first of `frames` is number `at`.
+    /// Downmixes the frames of `pcm` and deals them out to the streams of `line`: frame `i` of the line is number
+    /// `i / S` of stream `i mod S`, and the first frame of `pcm` is number `at`.
     ///
     /// # Panics
     /// If the line has no room for them.
-    fn deal_out(frames: &[f32], at: usize, num_streams: usize, line: &mut [f32])
+    fn deal_out(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32])
 }
 
 #[inline(always)]
-fn deal_out<V: Vector>(frames: &[f32], at: usize, num_streams: usize, line: &mut [f32]) {
+fn deal_out<V: Vector>(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
+    match (num_channels, num_streams) {
+        (_, 1) => downmix::<V>(pcm, num_channels, &mut line[at..][..pcm.len() / num_channels]),
+        (2, 2) => deal_stereo_to_two(pcm, at, line),
+        _ => {
+            let mut mono = [0.0; DEALT_FRAMES];
+            for (block, pcm) in pcm.chunks(DEALT_FRAMES * num_channels).enumerate() {
+                let mono = &mut mono[..pcm.len() / num_channels];
+                downmix::<V>(pcm, num_channels, mono);
+                deal_mono(mono, at + block * DEALT_FRAMES, num_streams, line);
+            }
+        }
+    }
+}
+
+/// The frames that are downmixed before they are dealt out.
+const DEALT_FRAMES: usize = 480;
+
+/// The most common case: a pair of frames is one 64-bit word, of which each stream takes a half.
+#[inline(always)]
+fn deal_stereo_to_two(pcm: &[i16], at: usize, line: &mut [f32]) {
+    let (pairs, rest) = bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<8>();
+    let (even, odd) = line.split_at_mut(line.len() / 2);
+    let (first, second) = if at.is_multiple_of(2) {
+        (&mut even[at / 2..], &mut odd[at / 2..])
+    } else {
+        (&mut odd[at / 2..], &mut even[at / 2 + 1..])
+    };
+    for (place, pair) in first.iter_mut().zip(pairs) {
+        *place = mean_of_pair(u64::from_le_bytes(*pair) as u32);
+    }
+    for (place, pair) in second.iter_mut().zip(pairs) {
+        *place = mean_of_pair((u64::from_le_bytes(*pair) >> 32) as u32);
+    }
+    if let Some(frame) = rest.first_chunk() {
+        first[pairs.len()] = mean_of_pair(u32::from_le_bytes(*frame));
+    }
+}
+
+#[inline(always)]
+fn deal_mono(frames: &[f32], at: usize, num_streams: usize, line: &mut [f32]) {
     match num_streams {
-        2 => deal_out_to::<2>(frames, at, line),
-        3 => deal_out_to::<3>(frames, at, line),
-        4 => deal_out_to::<4>(frames, at, line),
-        6 => deal_out_to::<6>(frames, at, line),
+        2 => deal_mono_to::<2>(frames, at, line),
+        3 => deal_mono_to::<3>(frames, at, line),
+        4 => deal_mono_to::<4>(frames, at, line),
+        6 => deal_mono_to::<6>(frames, at, line),
         _ => {
             let stream_len = line.len() / num_streams;
             for (i, &frame) in (at..).zip(frames) {
@@ -346,8 +418,9 @@ fn deal_out<V: Vector>(frames: &[f32], at: usize, num_streams: usize, line: &mut
     }
 }
 
+/// Stream by stream, with a constant stride that the compiler turns into shuffles.
 #[inline(always)]
-fn deal_out_to<const STREAMS: usize>(frames: &[f32], at: usize, line: &mut [f32]) {
+fn deal_mono_to<const STREAMS: usize>(frames: &[f32], at: usize, line: &mut [f32]) {
     let stream_len = line.len() / STREAMS;
     for (stream, room) in line.chunks_exact_mut(stream_len).enumerate() {
         let first = ((stream + STREAMS - at % STREAMS) % STREAMS).min(frames.len());
