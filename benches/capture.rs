@@ -63,6 +63,9 @@ fn kernels(c: &mut Criterion) {
         group.bench_function("deal 960 mono frames out to 3", |b| {
             b.iter(|| isa.deal_out(black_box(&pcm[..960]), 1, 103, 3, &mut line));
         });
+        group.bench_function("deal 960 stereo frames out to 6", |b| {
+            b.iter(|| isa.deal_out(black_box(&pcm), 2, 311, 6, &mut line));
+        });
         group.bench_function("correlate 480 frames with 52 taps", |b| {
             let branch = Branch { taps: &table[..52], stream: &frames };
             b.iter(|| isa.correlate(black_box(&[branch]), &mut out));

@@ -331,7 +331,7 @@ fn downmix<V: Vector>(pcm: &[i16], num_channels: usize, mono: &mut [f32]) {
 fn mean_of_two(pcm: &[i16], mono: &mut [f32]) {
     let (frames, _) = bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<4>();
     for (mean, frame) in mono.iter_mut().zip(frames) {
-        *mean = mean_of_pair(u32::from_le_bytes(*frame));
+        *mean = frame.mean();
     }
 }
 
@@ -366,13 +366,15 @@ kernel! {
 fn deal_out<V: Vector>(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
     match (num_channels, num_streams) {
         (_, 1) => downmix::<V>(pcm, num_channels, &mut line[at..][..pcm.len() / num_channels]),
+        (1, _) => deal_frames(pcm, at, num_streams, line),
         (2, 2) => deal_stereo_to_two(pcm, at, line),
+        (2, _) => deal_frames(bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<4>().0, at, num_streams, line),
         _ => {
             let mut mono = [0.0; DEALT_FRAMES];
             for (block, pcm) in pcm.chunks(DEALT_FRAMES * num_channels).enumerate() {
                 let mono = &mut mono[..pcm.len() / num_channels];
                 downmix::<V>(pcm, num_channels, mono);
-                deal_mono(mono, at + block * DEALT_FRAMES, num_streams, line);
+                deal_frames(mono, at + block * DEALT_FRAMES, num_streams, line);
             }
         }
     }
@@ -380,6 +382,33 @@ fn deal_out<V: Vector>(pcm: &[i16], num_channels: usize, at: usize, num_streams:
 
 /// The frames that are downmixed before they are dealt out.
 const DEALT_FRAMES: usize = 480;
+
+/// The samples of one instant.
+trait Frame: Copy {
+    fn mean(self) -> f32;
+}
+
+impl Frame for f32 {
+    #[inline(always)]
+    fn mean(self) -> f32 {
+        self
+    }
+}
+
+impl Frame for i16 {
+    #[inline(always)]
+    fn mean(self) -> f32 {
+        self.into()
+    }
+}
+
+/// A stereo frame, in one load.
+impl Frame for [u8; 4] {
+    #[inline(always)]
+    fn mean(self) -> f32 {
+        mean_of_pair(u32::from_le_bytes(self))
+    }
+}
 
 /// The most common case: a pair of frames is one 64-bit word, of which each stream takes a half.
 #[inline(always)]
@@ -403,16 +432,16 @@ fn deal_stereo_to_two(pcm: &[i16], at: usize, line: &mut [f32]) {
 }
 
 #[inline(always)]
-fn deal_mono(frames: &[f32], at: usize, num_streams: usize, line: &mut [f32]) {
+fn deal_frames<T: Frame>(frames: &[T], at: usize, num_streams: usize, line: &mut [f32]) {
     match num_streams {
-        2 => deal_mono_to::<2>(frames, at, line),
-        3 => deal_mono_to::<3>(frames, at, line),
-        4 => deal_mono_to::<4>(frames, at, line),
-        6 => deal_mono_to::<6>(frames, at, line),
+        2 => deal_frames_to::<T, 2>(frames, at, line),
+        3 => deal_frames_to::<T, 3>(frames, at, line),
+        4 => deal_frames_to::<T, 4>(frames, at, line),
+        6 => deal_frames_to::<T, 6>(frames, at, line),
         _ => {
             let stream_len = line.len() / num_streams;
             for (i, &frame) in (at..).zip(frames) {
-                line[i % num_streams * stream_len + i / num_streams] = frame;
+                line[i % num_streams * stream_len + i / num_streams] = frame.mean();
             }
         }
     }
@@ -420,17 +449,17 @@ fn deal_mono(frames: &[f32], at: usize, num_streams: usize, line: &mut [f32]) {
 
 /// Stream by stream, with a constant stride that the compiler turns into shuffles.
 #[inline(always)]
-fn deal_mono_to<const STREAMS: usize>(frames: &[f32], at: usize, line: &mut [f32]) {
+fn deal_frames_to<T: Frame, const STREAMS: usize>(frames: &[T], at: usize, line: &mut [f32]) {
     let stream_len = line.len() / STREAMS;
     for (stream, room) in line.chunks_exact_mut(stream_len).enumerate() {
         let first = ((stream + STREAMS - at % STREAMS) % STREAMS).min(frames.len());
         let (groups, rest) = frames[first..].as_chunks::<STREAMS>();
         let room = &mut room[(at + first) / STREAMS..];
         for (place, group) in room.iter_mut().zip(groups) {
-            *place = group[0];
+            *place = group[0].mean();
         }
         if let Some(&last) = rest.first() {
-            room[groups.len()] = last;
+            room[groups.len()] = last.mean();
         }
     }
 }
