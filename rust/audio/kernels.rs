@@ -117,13 +117,15 @@ fn correlate<V: Vector>(branches: &[Branch<'_>], output: &mut [f32]) {
     let mut begin = 0;
     // SAFETY: each step stays within `output`, and every stream was checked to hold the windows of all of it.
     unsafe {
-        while begin + 6 * V::LANES <= output.len() {
-            correlate_at::<V, 6>(branches, output, begin);
-            begin += 6 * V::LANES;
+        // Ten sums keep two units of four steps each busy, and leave room for the taps in 16 registers; 10 and 20 ms
+        // at the rates of speech are whole tens or fives of every vector.
+        while begin + 10 * V::LANES <= output.len() {
+            correlate_at::<V, 10>(branches, output, begin);
+            begin += 10 * V::LANES;
         }
-        while begin + 2 * V::LANES <= output.len() {
-            correlate_at::<V, 2>(branches, output, begin);
-            begin += 2 * V::LANES;
+        while begin + 5 * V::LANES <= output.len() {
+            correlate_at::<V, 5>(branches, output, begin);
+            begin += 5 * V::LANES;
         }
         while begin < output.len() && output.len() >= V::LANES {
             // The last vector may overlap the one before: it writes the same bits there once more.
