@@ -177,7 +177,7 @@ impl PolyphaseFilter {
 
     /// Row after row, for a single stream.
     pub(crate) fn rows(&self) -> &[f32] {
-        &self.coefficients[self.aligned..]
+        &self.coefficients[self.aligned..][..self.ratio.up * self.row_len]
     }
 
     /// The coefficients of a row for one stream, and how many frames of that stream come before the first of them.

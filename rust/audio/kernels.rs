@@ -241,60 +241,81 @@ kernel! {
 
 #[inline(always)]
 fn convolve_rows<V: Vector>(rows: Rows<'_>, first_row: usize, input: &[f32], output: &mut [f32]) {
-    let Ratio { up, down } = rows.ratio;
-    let (whole, part, fraction) = (down / up, down % up, first_row * down % up);
-    let mut walk = Walk { rows, input, row: first_row, begin: 0, fraction, whole, part };
+    let Rows { coefficients, row_len, ratio: Ratio { up, down } } = rows;
+    let fraction = first_row * down % up;
+    let last_begin = (fraction + output.len().saturating_sub(1) * down) / up;
+    assert!(output.is_empty() || last_begin + row_len <= input.len(), "the input holds every window");
+    assert!(
+        first_row < up && coefficients.len() == up * row_len && row_len.is_multiple_of(ROW_GROUP),
+        "whole rows"
+    );
+    let mut walk = Walk {
+        row: first_row * row_len,
+        begin: 0,
+        fraction,
+        table_len: up * row_len,
+        up,
+        whole: down / up,
+        part: down % up,
+    };
     let (fours, rest) = output.as_chunks_mut::<4>();
     for four in fours {
-        let pairs = [walk.step(), walk.step(), walk.step(), walk.step()];
-        // SAFETY: all eight slices are of this length, which is a multiple of `LANES`.
-        *four = unsafe { four_dots::<V>(pairs, rows.row_len) };
+        let places = [walk.step(row_len), walk.step(row_len), walk.step(row_len), walk.step(row_len)];
+        // SAFETY: every row is in the table, and every window in the input up to the last, as asserted.
+        *four = unsafe { four_dots::<V>(coefficients, input, places, row_len) };
     }
     for one in rest {
         // SAFETY: as above.
-        [*one, ..] = unsafe { four_dots::<V>([walk.step(); 4], rows.row_len) };
+        [*one, ..] = unsafe { four_dots::<V>(coefficients, input, [walk.step(row_len); 4], row_len) };
     }
 }
 
-/// From one output to the next: its row, and where its window begins.
-struct Walk<'a> {
-    rows: Rows<'a>,
-    input: &'a [f32],
+/// Where the row and the window of an output begin.
+struct Walk {
     row: usize,
     begin: usize,
-    /// What `first_row * M mod L` has become.
+    /// How far the output stands beyond the last frame of its window, in steps of the common rate.
     fraction: usize,
+    table_len: usize,
+    up: usize,
     /// `M` in whole multiples of `L`, and the rest.
     whole: usize,
     part: usize,
 }
 
-impl<'a> Walk<'a> {
-    /// The row and the window of this output; then on to the next.
+impl Walk {
+    /// The beginnings for this output; then on to the next.
     #[inline(always)]
-    fn step(&mut self) -> (&'a [f32], &'a [f32]) {
-        let Rows { coefficients, row_len, ratio: Ratio { up, .. } } = self.rows;
-        let pair = (&coefficients[self.row * row_len..][..row_len], &self.input[self.begin..][..row_len]);
-        self.row = if self.row + 1 == up { 0 } else { self.row + 1 };
-        let carries = self.fraction + self.part >= up;
+    fn step(&mut self, row_len: usize) -> (usize, usize) {
+        let places = (self.row, self.begin);
+        self.row = if self.row + row_len == self.table_len { 0 } else { self.row + row_len };
+        let carries = self.fraction + self.part >= self.up;
         self.begin += self.whole + usize::from(carries);
-        self.fraction = self.fraction + self.part - if carries { up } else { 0 };
-        pair
+        self.fraction = self.fraction + self.part - if carries { self.up } else { 0 };
+        places
     }
 }
 
 /// Four dot products side by side, so that none waits for its own last sum.
 ///
 /// # Safety
-/// All slices must be of length `len`, a multiple of `LANES`.
+/// `len` values, a multiple of `LANES`, must follow each first place in `rows` and each second place in `input`.
 #[inline(always)]
-unsafe fn four_dots<V: Vector>(pairs: [(&[f32], &[f32]); 4], len: usize) -> [f32; 4] {
-    let [(row_a, a), (row_b, b), (row_c, c), (row_d, d)] =
-        pairs.map(|(row, window)| (row.as_ptr(), window.as_ptr()));
+unsafe fn four_dots<V: Vector>(
+    rows: &[f32],
+    input: &[f32],
+    places: [(usize, usize); 4],
+    len: usize,
+) -> [f32; 4] {
+    let [(row_a, a), (row_b, b), (row_c, c), (row_d, d)] = places;
+    let (rows, input) = (rows.as_ptr(), input.as_ptr());
     let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = [V::splat(0.0); 4];
-    for k in (0..len).step_by(V::LANES) {
-        // SAFETY: `LANES` from `k` on are within the slices.
-        unsafe {
+    // SAFETY: the caller's.
+    unsafe {
+        let (row_a, row_b, row_c, row_d) =
+            (rows.add(row_a), rows.add(row_b), rows.add(row_c), rows.add(row_d));
+        let (a, b, c, d) = (input.add(a), input.add(b), input.add(c), input.add(d));
+        for k in (0..len).step_by(V::LANES) {
             sum_a = V::load(row_a.add(k)).multiply_add(V::load(a.add(k)), sum_a);
             sum_b = V::load(row_b.add(k)).multiply_add(V::load(b.add(k)), sum_b);
             sum_c = V::load(row_c.add(k)).multiply_add(V::load(c.add(k)), sum_c);
