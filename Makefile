@@ -6,6 +6,7 @@ BIN := $(VENV)/bin
 export VIRTUAL_ENV := $(abspath $(VENV))
 unexport CONDA_PREFIX
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python loom sanitize bench-playback plot-playback docs clean
@@ -22,7 +23,7 @@ simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 	$(BIN)/voicelane simulate --port 8765
 
 build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
-	$(BIN)/maturin develop --quiet --release --extras cli
+	@$(BIN)/maturin develop --release --extras cli
 
 lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, stubs
 
@@ -31,7 +32,7 @@ lint-rust: $(VENV)/.base
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --all-targets --features python -- -D warnings
 
-lint-python: build $(VENV)/.dev
+lint-python: build $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
@@ -41,7 +42,7 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	cargo test --quiet
 	$(LOOM) cargo test --quiet --test loom_playback
 
-test-python: build $(VENV)/.dev  ## The Python package, against the simulator
+test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
 
 # Switches of thread, beside those where a thread waits, that the model checker tries: each one more takes ten times as long.
@@ -69,14 +70,15 @@ clean:  ## Remove what was built, .venv included
 	rm -rf $(VENV) target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f python/voicelane/_core.abi3.so
 
-$(VENV)/.base: pyproject.toml scripts/make-venv scripts/system-packages
-	scripts/system-packages
-	scripts/make-venv $(VENV)
-	$(BIN)/python -m pip install --quiet "$$($(BIN)/python scripts/build-requirement)"
+$(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
+	@scripts/system-packages
+	@echo "Making $(VENV): Python packages, then a minute of compiling"
+	@scripts/make-venv $(VENV)
+	@$(BIN)/python scripts/requirements | $(BIN)/python -m pip install --requirement /dev/stdin
 	@touch $@
 
-$(VENV)/.dev: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --group dev
+$(VENV)/.test: $(VENV)/.base
+	@$(BIN)/python -m pip install --group test
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.base

@@ -14,6 +14,7 @@ import matplotlib
 matplotlib.use("agg")
 import matplotlib.pyplot as plt
 import numpy as np
+
 from voicelane import PlaybackBuffer
 
 ROOT = Path(__file__).parent.parent

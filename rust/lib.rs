@@ -1,5 +1,5 @@
 #![doc = include_str!("lib.md")]
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![deny(missing_docs, missing_debug_implementations)]
 
 #[cfg(target_endian = "big")]

@@ -96,8 +96,9 @@ impl Response {
         let Ratio { up, down } = filter.ratio();
         let mut prototype = vec![0.0; up * filter.row_len()];
         for row in 0..up {
-            for (k, &coefficient) in filter.row(row).iter().rev().enumerate() {
-                prototype[row * down % up + k * up] = f64::from(coefficient);
+            for age in 0..filter.row_len() {
+                let coefficient = filter.coefficient(row, filter.row_len() - 1 - age);
+                prototype[row * down % up + age * up] = f64::from(coefficient);
             }
         }
         Self { prototype, ratio: filter.ratio() }

@@ -14,14 +14,13 @@ from typing import Any
 
 import yaml
 from aiohttp import WSMsgType, web
+
 from voicelane import AzureVoiceLive
-from voicelane.events import EventName
+from voicelane.events import EVENT_TYPES
 
 DATA = Path(__file__).parent / "data"
 AUDIO = Path(__file__).parent.parent / "examples" / "audio"
 TIMEOUT_S = 10.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
-
-EVENT_NAMES: tuple[EventName, ...] = EventName.__args__  # type: ignore[attr-defined]
 
 
 class EventLog:
@@ -30,7 +29,7 @@ class EventLog:
     def __init__(self, model: AzureVoiceLive) -> None:
         self.events: list[tuple[str, Any]] = []
         self._changed = asyncio.Event()
-        for name in EVENT_NAMES:
+        for name in EVENT_TYPES:
             model.on(name, lambda payload, name=name: self._take(name, payload))
 
     def _take(self, name: str, payload: Any) -> None:
@@ -117,11 +116,37 @@ async def service(handler: Callable[[web.WebSocketResponse], Any]) -> AsyncItera
 
 
 class Recording:
-    """A conversation with the live service, frame by frame."""
+    """A conversation with the live service, frame by frame.
+
+    Attributes:
+        frames: what was sent and received, in order.
+        sent: what our client has sent in a replay.
+    """
 
     def __init__(self, name: str) -> None:
         text = (DATA / "recordings" / name).read_text(encoding="utf-8")
         self.frames = yaml.safe_load(text)["interactions"]
+        self.sent: list[dict[str, Any]] = []
+
+    def answer_calls_when_done(self) -> None:
+        """Moves each output of a function behind the end of the response that called it.
+
+        The recorded client answered when the item of the call was complete; ours waits for
+        ``response.done``, since until then the response may still be cancelled.
+        """
+        frames: list[dict[str, Any]] = []
+        outputs: list[dict[str, Any]] = []
+        for frame in self.frames:
+            data = frame["data"]
+            is_output = data.get("item", {}).get("type") == "function_call_output"
+            if is_output and frame["direction"] == "sent":
+                outputs.append(frame)
+                continue
+            frames.append(frame)
+            if data["type"] == "response.done":
+                frames += outputs
+                outputs = []
+        self.frames = frames
 
     def received(self, kind: str) -> list[dict[str, Any]]:
         """The server events of one type."""
@@ -139,4 +164,5 @@ class Recording:
             assert message.type is WSMsgType.TEXT, f"expected {data['type']}, got {message.type!r}"
             sent = json.loads(message.data)
             assert sent["type"] == data["type"], f"expected {data['type']}, got {sent}"
+            self.sent.append(sent)
         await websocket.receive()  # until the client closes

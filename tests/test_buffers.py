@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from audio import noise
 from voicelane._core import CaptureEncoder, Resampler
 

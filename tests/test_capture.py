@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from audio import from_bytes, noise, read_wav
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from audio import from_bytes, noise, read_wav
 from voicelane._core import CaptureEncoder, ConcurrencyError, Resampler
 
 

@@ -9,6 +9,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+
 import voicelane
 
 ROOT = Path(__file__).parent.parent
@@ -62,11 +63,20 @@ def test_the_core_knows_no_python() -> None:
     assert not [path for path in outside if re.search(r"\bpyo3\b", path.read_text())]
 
 
+EXAMPLES = {
+    "configured_session.py": "heard 3.1 s of the agent",
+    "standalone.py": "heard 3.1 s of the agent",
+    "tools.py": 'find_table({"guests": 40}) -> {"error": "there is no table for more than 12"}',
+}
+
+
 def test_examples_run() -> None:
-    for example in sorted((ROOT / "examples").glob("*.py")):
-        run = subprocess.run([sys.executable, example], capture_output=True, text=True, check=False)
+    assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXAMPLES)
+    for name, said in EXAMPLES.items():
+        command = [sys.executable, ROOT / "examples" / name]
+        run = subprocess.run(command, capture_output=True, text=True, check=False)
         assert run.returncode == 0, run.stderr
-        assert "heard 3.1 s of the agent" in run.stdout
+        assert said in run.stdout
 
 
 def test_the_readme_runs() -> None:

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from voicelane import PlaybackBuffer
 from voicelane.errors import ConcurrencyError
 

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+
 from voicelane import PlaybackBuffer, PlaybackPosition, PlaybackTrack
 from voicelane.errors import PlaybackEndedError, VoiceLiveError
 

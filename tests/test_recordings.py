@@ -29,42 +29,65 @@ async def test_a_turn_with_audio() -> None:
             assert log.all("realtime_model_transcription") == [
                 {"role": "agent", "text": text, "is_final": is_final} for text, is_final in said
             ]
-            order = list(dict.fromkeys(name for name, _ in log.events))
-            assert order == [
-                "realtime_model_transcription",
-                "agent_speech_started",
-                "agent_speech_ended",
-                "response_done",
-            ]
             assert done["response_id"] == "resp_E4BAqe5bKD2fzpGWYUcxW"
             assert (done["status"], done["usage"]["total_tokens"]) == ("completed", 61)
             deltas = recording.received("response.audio.delta")
             assert read_all(model) == b"".join(whole_samples(delta["delta"]) for delta in deltas)
             assert model.playback.position.item_id == "item_E4BAqvdWBX2CPiTEwdsGK"
+            await log.wait_for("agent_speech_ended")
+            assert list(dict.fromkeys(name for name, _ in log.events)) == [
+                "realtime_model_transcription",
+                "response_done",
+                "agent_speech_started",
+                "agent_speech_ended",
+            ]
             assert log.all("error") == []
 
 
 async def test_a_round_with_a_tool_call() -> None:
+    asked: list[str] = []
+
+    async def get_weather(city: str) -> str:
+        """The weather in a city now."""
+        asked.append(city)
+        return f"It is foggy and 12 degrees in {city}."
+
     recording = Recording("tool_call_round.yaml")
+    recording.answer_calls_when_done()
     async with service(recording.replay) as endpoint:
         config = AzureVoiceLiveConfig(modalities=["text"])
         model = AzureVoiceLive(
-            model="gpt-realtime", endpoint=endpoint, api_key="key", config=config
+            model="gpt-realtime",
+            endpoint=endpoint,
+            api_key="key",
+            config=config,
+            tools=[get_weather],
         )
         log = EventLog(model)
         async with model:
             await model.send_text_message("What is the weather in London?")
-            # Tools are the caller's for now: the connection itself is there for them.
-            output = {
-                "type": "function_call_output",
-                "call_id": "call_gjTmnRCz6ans0s2H",
-                "output": "It is foggy and 12 degrees in London.",
-            }
-            await model.flush_audio()
-            await model.connection.send({"type": "conversation.item.create", "item": output})
-            await log.wait_for("response_done")
-            await model.connection.response.create()
             done = await log.wait_for("response_done", 2)
+
+            assert asked == ["London"]
+            assert log.all("realtime_model_function_executed") == [
+                {
+                    "name": "get_weather",
+                    "arguments": '{  \n  "city": "London" \n} \n',
+                    "call_id": "call_gjTmnRCz6ans0s2H",
+                    "output": "It is foggy and 12 degrees in London.",
+                    "is_error": False,
+                }
+            ]
+            # What our client said is what the recorded one said, and in its order.
+            recorded = [frame["data"] for frame in recording.frames if frame["direction"] == "sent"]
+            output = {"type": "function_call_output", "call_id": "call_gjTmnRCz6ans0s2H",
+                      "output": "It is foggy and 12 degrees in London."}  # fmt: skip
+            answer = [
+                {"type": "conversation.item.create", "item": output},
+                {"type": "response.create"},
+            ]
+            sent = [{k: v for k, v in event.items() if k != "event_id"} for event in recording.sent]
+            assert sent[-2:] == recorded[-2:] == answer
 
             text = "It's foggy and 12 degrees in London right now."
             assert log.all("text_response") == [{"text": text, "type": "done"}]

@@ -6,9 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from audio import RATES_HZ, from_bytes, noise, read_wav, resampled, snr_db, to_pcm, tone
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from audio import RATES_HZ, from_bytes, noise, read_wav, resampled, snr_db, to_pcm, tone
 from voicelane._core import ConcurrencyError, Resampler
 
 QUALITIES = ("low_delay", "high")

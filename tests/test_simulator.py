@@ -25,6 +25,7 @@ from azure.ai.voicelive.models import (
     UserMessageItem,
 )
 from azure.core.credentials import AzureKeyCredential
+
 from voicelane.simulator import Faults, Reply, Simulator, serve
 from voicelane.simulator.responder import Voice
 

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from voicelane.simulator import Reply, ToolCall
 from voicelane.simulator.conversation import Conversation
 from voicelane.simulator.events import Ids, tokens_of

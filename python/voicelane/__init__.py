@@ -1,7 +1,8 @@
 """Real-time voice sessions with Azure Voice Live: a Rust audio core with a thin Python face.
 
 The audio: `CaptureEncoder` (microphone to event text), `Resampler`, `PlaybackBuffer` (service to
-speaker). The session: `AzureVoiceLive`. Nothing here needs numpy.
+speaker). The session: `AzureVoiceLive`. What the model may call: functions, `Tool`, `MCPServer`.
+Nothing here needs numpy.
 """
 
 from __future__ import annotations
@@ -16,9 +17,13 @@ from ._core import (
     __version__,
     build_info,
 )
+from .actions import MCPApprovalRequest
 from .config import AzureVoiceLiveConfig
 from .playback import PlaybackTrack
+from .reconnect import ReconnectPolicy
+from .reply import Reply
 from .session import AzureVoiceLive, AzureVoiceLiveSession
+from .tools import MCPServer, Tool, ToolSet
 
 __all__ = [
     "AudioDelta",
@@ -26,10 +31,16 @@ __all__ = [
     "AzureVoiceLiveConfig",
     "AzureVoiceLiveSession",
     "CaptureEncoder",
+    "MCPApprovalRequest",
+    "MCPServer",
     "PlaybackBuffer",
     "PlaybackPosition",
     "PlaybackTrack",
+    "ReconnectPolicy",
+    "Reply",
     "Resampler",
+    "Tool",
+    "ToolSet",
     "__version__",
     "build_info",
     "errors",

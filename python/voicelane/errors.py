@@ -9,7 +9,8 @@
     ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
     ├── ConnectionLostError       an open connection ended
     ├── PlaybackEndedError        ``recv`` of a playback track that was stopped
-    └── ServiceError              an ``error`` event of the service
+    ├── ServiceError              an ``error`` event of the service
+    └── ToolError                 raised by a tool, to tell the model why it failed
 
 Bad arguments are ``ValueError`` and ``TypeError``; two threads on one side of an audio object are
 ``ConcurrencyError``.
@@ -28,6 +29,7 @@ __all__ = [
     "PlaybackEndedError",
     "ServiceError",
     "SessionNotReadyError",
+    "ToolError",
     "VoiceLiveError",
 ]
 
@@ -107,6 +109,13 @@ class ServiceError(VoiceLiveError):
     @property
     def retryable(self) -> bool:
         return self.kind in ("server_error", "rate_limit_error")
+
+
+class ToolError(VoiceLiveError):
+    """Raised by a tool: its text is given to the model, which may say it aloud or try again.
+
+    Of any other exception the model learns the type alone.
+    """
 
 
 class PlaybackEndedError(VoiceLiveError):

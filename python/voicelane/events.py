@@ -1,34 +1,62 @@
-"""The events of a session, as handlers registered with ``on`` receive them.
+"""The events of a session.
 
-================================  =====================================================================
-``user_speech_started``           ``{"type": "done"}``
-``user_speech_ended``             ``{}``
-``agent_speech_started``          ``{}``: the first audio of a response is here
-``agent_speech_ended``            ``{}``: the last audio of a response is here
-``realtime_model_transcription``  `Transcription`
-``text_response``                 `TextResponse`: the text of a response without audio
-``response_done``                 `ResponseDone`
-``error``                         ``str``
-================================  =====================================================================
+Handlers registered with ``on`` get the payload of the original plugin; `AzureVoiceLive.events` gives the
+same events as the dataclasses below.
+
+================================  =============================  =====================================
+name                              payload                        dataclass
+================================  =============================  =====================================
+``user_speech_started``           ``{"type": "done"}``           `UserSpeechStarted`
+``user_speech_ended``             ``{}``                         `UserSpeechEnded`
+``agent_speech_started``          ``{}``                         `AgentSpeechStarted`: it is heard
+``agent_speech_ended``            ``{}``                         `AgentSpeechEnded`: it was heard, or
+                                                                 cut off
+``realtime_model_transcription``  role, text, is_final           `Transcription`
+``text_response``                 text, type                     `TextResponse`
+``response_done``                 response_id, status, usage     `ResponseDone`
+``realtime_model_function_        name, arguments, call_id,      `FunctionExecuted`
+executed``                        output, is_error
+``word_timestamp``                item_id, text,                 `WordTimestamp`
+                                  audio_offset_ms,
+                                  audio_duration_ms
+``viseme``                        item_id, viseme_id,            `Viseme`
+                                  audio_offset_ms
+``reconnecting``                  error, attempt, delay_s        `Reconnecting`
+``reconnected``                   ``{}``                         `Reconnected`
+``closed``                        error (None: by `aclose`)      `Closed`
+``error``                         ``str``                        `Error`
+================================  =============================  =====================================
 """
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypedDict
-
-EventName = Literal[
-    "user_speech_started",
-    "user_speech_ended",
-    "agent_speech_started",
-    "agent_speech_ended",
-    "realtime_model_transcription",
-    "text_response",
-    "response_done",
-    "error",
-]
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Literal
 
 
-class Transcription(TypedDict):
+@dataclass(frozen=True, slots=True)
+class UserSpeechStarted:
+    """The user began to speak."""
+
+
+@dataclass(frozen=True, slots=True)
+class UserSpeechEnded:
+    """The user stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpeechStarted:
+    """The first frames of an answer were handed to the listener."""
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSpeechEnded:
+    """The last frames of an answer were handed to the listener, or it was cut off."""
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
     """What a speaker said. A text that is not final is what is known so far, from its beginning."""
 
     role: Literal["user", "agent"]
@@ -36,16 +64,123 @@ class Transcription(TypedDict):
     is_final: bool
 
 
-class TextResponse(TypedDict):
+@dataclass(frozen=True, slots=True)
+class TextResponse:
     """The whole text of a response without audio."""
 
     text: str
-    type: Literal["done"]
 
 
-class ResponseDone(TypedDict):
-    """A response ended. ``status``: completed, cancelled, failed or incomplete."""
+@dataclass(frozen=True, slots=True)
+class ResponseDone:
+    """A response was received to its end. ``status``: completed, cancelled, failed or incomplete."""
 
-    response_id: str
+    response_id: str | None
     status: str
-    usage: dict[str, Any] | None
+    usage: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionExecuted:
+    """A tool was run. ``arguments`` is the model's JSON text, ``output`` what it was given."""
+
+    name: str
+    arguments: str
+    call_id: str
+    output: str
+    is_error: bool
+
+
+@dataclass(frozen=True, slots=True)
+class WordTimestamp:
+    """Where a word stands in the audio of its item."""
+
+    item_id: str
+    text: str
+    audio_offset_ms: int
+    audio_duration_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Viseme:
+    """Which shape of the mouth goes with the audio from an offset on."""
+
+    item_id: str
+    viseme_id: int
+    audio_offset_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnecting:
+    """The connection was lost; it is made again after a delay."""
+
+    error: str
+    attempt: int
+    delay_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnected:
+    """There is a connection again, and it knows the conversation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """The session ended. ``error`` says why where it was not closed by `aclose`."""
+
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Error:
+    """A fault, told once."""
+
+    message: str
+
+
+Event = (
+    UserSpeechStarted
+    | UserSpeechEnded
+    | AgentSpeechStarted
+    | AgentSpeechEnded
+    | Transcription
+    | TextResponse
+    | ResponseDone
+    | FunctionExecuted
+    | WordTimestamp
+    | Viseme
+    | Reconnecting
+    | Reconnected
+    | Closed
+    | Error
+)
+
+EVENT_TYPES: Mapping[str, type[Event]] = {
+    "user_speech_started": UserSpeechStarted,
+    "user_speech_ended": UserSpeechEnded,
+    "agent_speech_started": AgentSpeechStarted,
+    "agent_speech_ended": AgentSpeechEnded,
+    "realtime_model_transcription": Transcription,
+    "text_response": TextResponse,
+    "response_done": ResponseDone,
+    "realtime_model_function_executed": FunctionExecuted,
+    "word_timestamp": WordTimestamp,
+    "viseme": Viseme,
+    "reconnecting": Reconnecting,
+    "reconnected": Reconnected,
+    "closed": Closed,
+    "error": Error,
+}
+
+
+def typed(name: str, payload: Any) -> Event | None:
+    """The dataclass for an emitted event, None for a name of the user's own."""
+    kind = EVENT_TYPES.get(name)
+    if kind is None:
+        return None
+    if kind is Error:
+        return Error(str(payload))
+    values = payload if isinstance(payload, Mapping) else {}
+    make: Any = kind
+    event: Event = make(**{field.name: values.get(field.name) for field in fields(kind)})
+    return event

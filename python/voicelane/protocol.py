@@ -8,57 +8,32 @@ from __future__ import annotations
 import base64
 import json
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Protocol
 
-from .errors import ServiceError
+from .actions import (
+    Action,
+    Emit,
+    Fault,
+    InterruptPlayback,
+    ReplyDone,
+    ReplyFailed,
+    Send,
+    SessionReady,
+    SpeechBegins,
+    SpeechComplete,
+)
+from .errors import ServiceError, VoiceLiveError
+from .history import History
+from .open_calls import OpenCalls
+from .reply import Reply
+from .tool_calls import ToolCalls
+from .transcripts import Transcripts
+from .wire_values import mapping
 
 # How many items the bookkeeping looks back: a conversation may last an hour.
 _REMEMBERED_ITEMS = 64
 _MAX_WAITING_RESPONSES = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Emit:
-    """Tell the handlers of an event."""
-
-    event: str
-    payload: Any
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Send a client event."""
-
-    event: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class InterruptPlayback:
-    """Drop what was received and not yet heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class FinishPlayback:
-    """The utterance was received to its end."""
-
-
-@dataclass(frozen=True, slots=True)
-class SessionReady:
-    """The service accepted the session."""
-
-    session_id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """The service reported an error."""
-
-    error: ServiceError
-
-
-Action = Emit | Send | InterruptPlayback | FinishPlayback | SessionReady | Fault
 
 
 class PlayHead(Protocol):
@@ -81,10 +56,13 @@ class AudioDelta(Protocol):
     def item_id(self) -> str | None: ...
     @property
     def num_frames(self) -> int: ...
+    @property
+    def written_frames(self) -> int: ...
 
 
 # "Nothing to cancel": the response ended while the cancel was on its way.
 _BENIGN_ERRORS = frozenset({"response_cancel_not_active"})
+_ALREADY_ACTIVE = "conversation_already_has_active_response"
 
 
 class Conversation:
@@ -93,44 +71,70 @@ class Conversation:
     Args:
         play_head: tells the position of the playback.
         sample_rate_hz: of the audio received.
+        history: takes what is said and done; outlives the connection.
+        open_calls: the calls that are not answered yet; outlives the connection.
+        mcp_labels: tells the MCP servers that are this session's; what others do is let be.
     """
 
-    def __init__(self, play_head: Callable[[], PlayHead], *, sample_rate_hz: int) -> None:
+    def __init__(
+        self,
+        play_head: Callable[[], PlayHead],
+        *,
+        sample_rate_hz: int,
+        history: History | None = None,
+        open_calls: OpenCalls | None = None,
+        mcp_labels: Callable[[], Collection[str]] = frozenset,
+    ) -> None:
         self._play_head = play_head
         self._sample_rate_hz = sample_rate_hz
+        self._history = History() if history is None else history
         self._turn_detection: Mapping[str, Any] = {}
-        self._active_response: str | None = None
+        self._active: Reply | None = None
         # False once the active response was cut off: what still arrives of it is stale.
         self._audible = True
-        # Asked for and not yet created: the service refuses a second response while one is active.
-        self._response_requested = False
-        self._waiting_responses: deque[Mapping[str, Any]] = deque()
+        # Asked for and not yet begun: the service refuses a second response while one is active.
+        self._requested: Reply | None = None
+        self._waiting: deque[Reply] = deque()
         self._agent_is_speaking = False
         self.user_is_speaking = False
         self._received_frames: OrderedDict[str, int] = OrderedDict()
-        self._partial_texts: dict[tuple[str, str], str] = {}
-        self._user_texts_done: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
+        self._transcripts = Transcripts(self._history)
+        self.calls = ToolCalls(
+            OpenCalls() if open_calls is None else open_calls, mcp_labels, self._answer_is_due
+        )
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
             "session.updated": self._on_session_updated,
             "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": self._on_speech_stopped,
             "conversation.item.created": self._on_item_created,
-            "conversation.item.input_audio_transcription.delta": self._on_user_delta,
-            "conversation.item.input_audio_transcription.completed": self._on_user_text,
+            "conversation.item.deleted": self._on_item_deleted,
+            "conversation.item.input_audio_transcription.delta": self._transcripts.user_delta,
+            "conversation.item.input_audio_transcription.completed": self._transcripts.user_done,
             "response.created": self._on_response_created,
-            "response.audio_transcript.delta": self._on_agent_delta,
+            "response.output_item.done": self._on_output_item_done,
+            "response.audio_timestamp.delta": self._on_word_timestamp,
+            "response.animation_viseme.delta": self._on_viseme,
+            "response.audio_transcript.delta": self._transcripts.agent_delta,
             "response.audio_transcript.done": self._on_agent_text,
-            "response.text.delta": self._on_agent_delta,
+            "response.text.delta": self._transcripts.agent_delta,
             "response.text.done": self._on_agent_text,
             "response.audio.done": self._on_audio_done,
             "response.done": self._on_response_done,
+            "response.mcp_call.in_progress": self.calls.on_mcp_started,
+            "response.mcp_call.completed": self.calls.on_mcp_done,
+            "response.mcp_call.failed": self.calls.on_mcp_done,
             "error": self._on_error,
         }
 
     @property
     def accepted_response_id(self) -> str:
         """The response whose audio is to be played: no other one's, and none's once it was cut off."""
-        return self._active_response or "" if self._audible else ""
+        return self._active.response_id or "" if self._active and self._audible else ""
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether nobody speaks, and nothing was asked for: a pause."""
+        return not (self.user_is_speaking or self._active or self._requested)
 
     @property
     def agent_is_speaking(self) -> bool:
@@ -154,37 +158,58 @@ class Conversation:
         if self._agent_is_speaking:
             return []
         self._agent_is_speaking = True
-        return [Emit("agent_speech_started", {})]
+        return [SpeechBegins(delta.written_frames)]
 
-    def request_response(self, response: Mapping[str, Any] | None = None) -> list[Action]:
+    def request_response(self, reply: Reply) -> list[Action]:
         """Asks for a response: now, or as soon as the active one is done."""
-        event: dict[str, Any] = {"type": "response.create"}
-        if response is not None:
-            event["response"] = response
-        if self._active_response is None and not self._response_requested:
-            self._response_requested = True
-            return [Send(event)]
-        if len(self._waiting_responses) >= _MAX_WAITING_RESPONSES:
-            raise RuntimeError(
-                f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
-            )
-        self._waiting_responses.append(event)
+        if self._active is None and self._requested is None:
+            return self._request(reply)
+        if len(self._waiting) >= _MAX_WAITING_RESPONSES:
+            expected = f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
+            return [ReplyFailed(reply, VoiceLiveError(expected)), Emit("error", expected)]
+        self._waiting.append(reply)
         return []
 
     def interrupt(self) -> list[Action]:
         """The caller cuts the agent off: nothing that was asked for before is to be heard."""
-        self._waiting_responses.clear()
-        return self._cut_off(cancel=self._active_response is not None)
+        for reply in self._waiting:
+            reply.finish("cancelled")
+        self._waiting.clear()
+        self.calls.silence(self._active.response_id if self._active else None)
+        return self._cut_off(cancel=self._active is not None)
+
+    def abandon(self) -> list[Reply]:
+        """The connection is lost. Returns what has to be asked for again on the next one.
+
+        A response of which something was heard is not begun anew: its rest is lost.
+        """
+        active, requested = self._active, self._requested
+        self._active = self._requested = None
+        head = self._play_head()
+        replies = [reply for reply in (requested, *self._waiting) if reply is not None]
+        self._waiting.clear()
+        if active is None:
+            return replies
+        was_heard = not self._audible or (
+            head.item_id in self._received_frames and head.audio_end_ms > 0
+        )
+        self._transcripts.abandon(lambda item_id: self._heard_share(head, item_id))
+        if was_heard:
+            active.finish("incomplete")
+            return replies
+        return [active, *replies]
 
     # --- the session -------------------------------------------------------------------------
 
     def _on_session_updated(self, event: Mapping[str, Any]) -> list[Action]:
-        session = _mapping(event.get("session"))
-        self._turn_detection = _mapping(session.get("turn_detection"))
-        return [SessionReady(session.get("id"))]
+        session = mapping(event.get("session"))
+        self._turn_detection = mapping(session.get("turn_detection"))
+        expires_at = session.get("expires_at")
+        expires_at_s = expires_at if isinstance(expires_at, int | float) else None
+        return [SessionReady(session.get("id"), expires_at_s)]
 
     def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
-        details = _mapping(event.get("error"))
+        details = mapping(event.get("error"))
         code = details.get("code")
         if code in _BENIGN_ERRORS:
             return []
@@ -195,10 +220,25 @@ class Conversation:
             event_id=details.get("event_id"),
             kind=details.get("type"),
         )
-        if self._response_requested and self._active_response is None:
-            # Perhaps it was the request for a response that failed: the next must not wait for it.
-            return [Fault(error), *self._next_response()]
-        return [Fault(error)]
+        if code == _ALREADY_ACTIVE and self._ask_again(error.event_id):
+            return []
+        refused = self._requested
+        if refused is None or error.event_id not in (None, _event_id(refused)):
+            return [Fault(error)]
+        return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
+
+    def _ask_again(self, event_id: str | None) -> bool:
+        """Our request met a response that the service had begun by itself: it is made again after that."""
+        for reply in (self._requested, self._active):
+            if reply is not None and event_id == _event_id(reply):
+                if reply is self._active:  # taken for the answer to our request, which it is not
+                    self._active = Reply()
+                    self._active.response_id, reply.response_id = reply.response_id, None
+                    self._active.status, reply.status = reply.status, "waiting"
+                self._requested = None
+                self._waiting.appendleft(reply)
+                return True
+        return False
 
     # --- the user ----------------------------------------------------------------------------
 
@@ -206,7 +246,7 @@ class Conversation:
         self.user_is_speaking = True
         # The service cancels the response by itself unless it was told not to.
         cancels_itself = self._turn_detection.get("interrupt_response", True)
-        cancel = self._active_response is not None and not cancels_itself
+        cancel = self._active is not None and not cancels_itself
         return [Emit("user_speech_started", {"type": "done"}), *self._cut_off(cancel=cancel)]
 
     def _on_speech_stopped(self, _event: Mapping[str, Any]) -> list[Action]:
@@ -214,99 +254,133 @@ class Conversation:
         return [Emit("user_speech_ended", {})]
 
     def _on_item_created(self, event: Mapping[str, Any]) -> list[Action]:
-        # Cascaded models give the user's words here, realtime models null.
-        item = _mapping(event.get("item"))
-        content = item.get("content")
-        first = _mapping(content[0]) if isinstance(content, list) and content else {}
-        text = first.get("transcript")
-        if item.get("role") != "user" or not text:
-            return []
-        return self._user_text(str(item.get("id")), str(text))
+        item = mapping(event.get("item"))
+        self._history.add(item)
+        if item.get("type") == "mcp_approval_request":
+            return self.calls.on_item(event)
+        return self._transcripts.user_item(item)
 
-    def _on_user_delta(self, event: Mapping[str, Any]) -> list[Action]:
-        text = self._extend("user", event)
-        return [_transcription("user", text, is_final=False)] if text else []
-
-    def _on_user_text(self, event: Mapping[str, Any]) -> list[Action]:
-        return self._user_text(str(event.get("item_id")), str(event.get("transcript") or ""))
-
-    def _user_text(self, item_id: str, text: str) -> list[Action]:
-        self._partial_texts.pop(("user", item_id), None)
-        if item_id in self._user_texts_done or not text:
-            return []
-        self._user_texts_done.append(item_id)
-        return [_transcription("user", text, is_final=True)]
+    def _on_item_deleted(self, event: Mapping[str, Any]) -> list[Action]:
+        self._history.remove(str(event.get("item_id")))
+        return []
 
     # --- the agent ---------------------------------------------------------------------------
 
     def _on_response_created(self, event: Mapping[str, Any]) -> list[Action]:
-        self._response_requested = False
-        self._active_response = _mapping(event.get("response")).get("id")
+        if self._active is not None:
+            self._active.finish("incomplete")
+        # Asked for by us, or begun by the service at the end of the user's turn.
+        self._active = self._requested or Reply()
+        self._requested = None
+        response_id = mapping(event.get("response")).get("id")
+        self._active.response_id = response_id if isinstance(response_id, str) else None
+        self._active.status = "in_progress"
         self._audible = True
         return []
 
-    def _on_agent_delta(self, event: Mapping[str, Any]) -> list[Action]:
-        text = self._extend("agent", event)
-        return [_transcription("agent", text, is_final=False)] if text else []
+    def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
+        self._history.complete(mapping(event.get("item")))
+        return self.calls.on_item(event)
+
+    def _on_word_timestamp(self, event: Mapping[str, Any]) -> list[Action]:
+        keys = ("item_id", "text", "audio_offset_ms", "audio_duration_ms")
+        return [Emit("word_timestamp", {key: event.get(key) for key in keys})]
+
+    def _on_viseme(self, event: Mapping[str, Any]) -> list[Action]:
+        keys = ("item_id", "viseme_id", "audio_offset_ms")
+        return [Emit("viseme", {key: event.get(key) for key in keys})]
 
     def _on_agent_text(self, event: Mapping[str, Any]) -> list[Action]:
-        self._partial_texts.pop(("agent", str(event.get("item_id"))), None)
         in_audio = event.get("type") == "response.audio_transcript.done"
         text = str(event.get("transcript" if in_audio else "text") or "")
-        actions: list[Action] = [_transcription("agent", text, is_final=True)] if text else []
+        if self._active is not None:
+            self._active.text = text
+        actions = self._transcripts.agent_done(str(event.get("item_id")), text)
         if not in_audio:
             actions.append(Emit("text_response", {"text": text, "type": "done"}))
         return actions
 
     def _on_audio_done(self, event: Mapping[str, Any]) -> list[Action]:
-        if event.get("response_id") != self._active_response:
+        if event.get("response_id") != self.accepted_response_id:
             return []
-        return [FinishPlayback(), *self._agent_done()]
+        return self._agent_done()
 
     def _on_response_done(self, event: Mapping[str, Any]) -> list[Action]:
-        response = _mapping(event.get("response"))
-        actions: list[Action] = []
-        if response.get("id") == self._active_response:
-            actions += [FinishPlayback(), *self._agent_done()]
-            self._active_response = None
-        # Texts of a response that was cut off may never have been completed.
-        self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
+        response = mapping(event.get("response"))
         status = str(response.get("status"))
+        actions: list[Action] = []
+        ended = self._active if self._is_active(response.get("id")) else None
+        if ended is not None:
+            self._active = None
+            ended.status = status
+            ended.usage = response.get("usage")
+            actions += self._agent_done()
+        calls = self.calls.of_response(response, ended) if status == "completed" else []
+        actions += calls
+        if (
+            ended is not None and not calls
+        ):  # one that calls functions goes on with what they return
+            actions.append(ReplyDone(ended))
+        self._transcripts.response_ended()
         done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
         actions.append(Emit("response_done", done))
         if status == "failed":
-            details = _mapping(_mapping(response.get("status_details")).get("error"))
+            details = mapping(mapping(response.get("status_details")).get("error"))
             message = str(details.get("message") or "the response failed")
             kind = details.get("type")
             actions.append(Fault(ServiceError(message, code=details.get("code"), kind=kind)))
         return actions + self._next_response()
 
+    def _is_active(self, response_id: object) -> bool:
+        return self._active is not None and self._active.response_id == response_id
+
+    def _answer_is_due(self, reply: Reply | None) -> list[Action]:
+        """Asks for a response to what tools returned, where none that will know it is sure to come."""
+        is_asked = any(waiting.request is None for waiting in self._waiting)
+        user_is_answered = self._turn_detection.get("create_response", True)
+        if is_asked or (self.user_is_speaking and user_is_answered):
+            return [ReplyDone(reply)] if reply else []
+        if reply is not None:
+            reply.request = None  # what it was asked with was said before the call
+        return self.request_response(reply or Reply())
+
     def _next_response(self) -> list[Action]:
-        self._response_requested = bool(self._waiting_responses)
-        return [Send(self._waiting_responses.popleft())] if self._waiting_responses else []
+        self._requested = None
+        return self._request(self._waiting.popleft()) if self._waiting else []
+
+    def _request(self, reply: Reply) -> list[Action]:
+        self._requested = reply
+        event: dict[str, Any] = {"type": "response.create", "event_id": _event_id(reply)}
+        if reply.request is not None:
+            event["response"] = reply.request
+        return [Send(event)]
 
     def _agent_done(self) -> list[Action]:
         if not self._agent_is_speaking:
             return []
         self._agent_is_speaking = False
-        return [Emit("agent_speech_ended", {})]
+        return [SpeechComplete()]
 
     def _cut_off(self, *, cancel: bool) -> list[Action]:
         """Ends what is being said: the service must know how much of it was heard."""
         self._audible = False
         actions: list[Action] = [InterruptPlayback()]
         if cancel:
-            actions.append(Send({"type": "response.cancel", "response_id": self._active_response}))
-        actions += self._truncate()
-        actions += self._agent_done()
-        return actions
+            response_id = self._active.response_id if self._active else None
+            actions.append(Send({"type": "response.cancel", "response_id": response_id}))
+        self._agent_is_speaking = False
+        return actions + self._truncate()
 
     def _truncate(self) -> list[Action]:
         head = self._play_head()
-        received_frames = self._received_frames.pop(head.item_id or "", 0)
-        received_ms = received_frames * 1000 // self._sample_rate_hz
+        item_id = head.item_id or ""
+        received_ms = self._received_ms(item_id)
+        self._received_frames.pop(item_id, None)
         # Unheard, or heard to its end: nothing to cut. The service refuses an end beyond the audio.
-        if not 0 < head.audio_end_ms < received_ms or self._turn_detection.get("auto_truncate"):
+        if not 0 < head.audio_end_ms < received_ms:
+            return []
+        self._transcripts.cut(item_id, head.audio_end_ms / received_ms)
+        if self._turn_detection.get("auto_truncate"):
             return []
         return [
             Send(
@@ -319,13 +393,12 @@ class Conversation:
             )
         ]
 
-    def _extend(self, role: str, event: Mapping[str, Any]) -> str:
-        key = (role, str(event.get("item_id")))
-        text = self._partial_texts.get(key, "") + str(event.get("delta") or "")
-        self._partial_texts[key] = text
-        while len(self._partial_texts) > _REMEMBERED_ITEMS:
-            del self._partial_texts[next(iter(self._partial_texts))]
-        return text
+    def _heard_share(self, head: PlayHead, item_id: str) -> float:
+        received_ms = self._received_ms(item_id)
+        return head.audio_end_ms / received_ms if received_ms and head.item_id == item_id else 0.0
+
+    def _received_ms(self, item_id: str) -> float:
+        return self._received_frames.get(item_id, 0) * 1000 / self._sample_rate_hz
 
 
 def trim_to_whole_samples(text: bytes) -> bytes | None:
@@ -343,10 +416,6 @@ def trim_to_whole_samples(text: bytes) -> bytes | None:
     return json.dumps({**event, "delta": base64.b64encode(audio[:-1]).decode()}).encode()
 
 
-def _transcription(role: str, text: str, *, is_final: bool) -> Emit:
-    payload = {"role": role, "text": text, "is_final": is_final}
-    return Emit("realtime_model_transcription", payload)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def _event_id(reply: Reply) -> str:
+    """Names the request, so that the service's refusal can say which one it is."""
+    return f"voicelane-{id(reply):x}"

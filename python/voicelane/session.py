@@ -3,42 +3,44 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from ._core import CaptureEncoder, PlaybackBuffer
-from .config import AZURE_VOICE_LIVE_SAMPLE_RATE, DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
+from ._core import PlaybackBuffer
+from .actions import Send
+from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
 from .emitter import EventEmitter
 from .errors import ConnectionLostError, SessionNotReadyError, VoiceLiveError
+from .event_stream import EventStream
+from .events import typed
+from .executor import Executor
+from .history import History
+from .keeper import Keeper
+from .link import Link
+from .metrics import Metrics
+from .microphone import Microphone
+from .open_calls import OpenCalls
 from .playback import PlaybackTrack
-from .protocol import (
-    Action,
-    Conversation,
-    Emit,
-    Fault,
-    FinishPlayback,
-    InterruptPlayback,
-    Send,
-    SessionReady,
-    trim_to_whole_samples,
-)
-from .transport import ConnectOptions, Transport
-from .uplink import Uplink, UplinkFullError
+from .playout import Playout
+from .protocol import Conversation
+from .reconnect import ReconnectPolicy
+from .reply import Reply
+from .tools import ToolSet
+from .transport import ConnectOptions
+from .uplink import Uplink
 
 _log = logging.getLogger(__name__)
 
 DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 
-_CHUNK_MS = 20
 _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
-_INTERRUPT_FADE_MS = 20
 
 
 @dataclass
@@ -67,12 +69,15 @@ class AzureVoiceLive(EventEmitter):
         config: what is asked of the service.
         credential: a key or token credential of azure-core, sync or async; wins over the key. With
             neither, azure-identity's default chain is used.
+        tools: what the model may call: functions, `Tool`, `MCPServer`; or a `ToolSet` of them.
         transport: "auto" and "sdk" are azure-ai-voicelive's connection.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets.
         input_channels: channels of it, interleaved.
         connect_timeout_s: for the connection and, again, for the service's first answer.
+        reconnect: when a lost connection is made again; `ReconnectPolicy(max_attempts=0)` never.
 
     Raises:
+        TypeError: a tool that is none, or that takes what has no JSON schema.
         ValueError: an argument out of range, or no credentials.
     """
 
@@ -84,10 +89,12 @@ class AzureVoiceLive(EventEmitter):
         model: str,
         config: AzureVoiceLiveConfig | None = None,
         credential: Any = None,
+        tools: ToolSet | Iterable[Any] = (),
         transport: Literal["auto", "sdk"] = "auto",
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
         connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
+        reconnect: ReconnectPolicy | None = None,
     ) -> None:
         super().__init__()
         if transport not in ("auto", "sdk"):
@@ -97,16 +104,9 @@ class AzureVoiceLive(EventEmitter):
         self.model = model
         self.config = config or AzureVoiceLiveConfig()
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
-        self._encoder = CaptureEncoder(
-            input_sample_rate_hz,
-            input_channels,
-            target_rate_hz=self.config.input_rate_hz,
-            encoding=self.config.input_encoding,
-            chunk_ms=_CHUNK_MS,
-        )
         self._owns_credential = credential is None
         self.credential = resolve_credential(credential, api_key)
-        self.playback = PlaybackBuffer(AZURE_VOICE_LIVE_SAMPLE_RATE)
+        self.playback = PlaybackBuffer(self.config.output_rate_hz)
         self.audio_track: Any = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.current_utterance: Any = None
@@ -114,13 +114,35 @@ class AzureVoiceLive(EventEmitter):
         self._instructions = DEFAULT_INSTRUCTIONS
         self._connect_lock = asyncio.Lock()
         self._session: AzureVoiceLiveSession | None = None
-        self._transport: Transport | None = None
-        self._conversation = self._new_conversation()
-        self._uplink = Uplink()
         self._session_ready_event = asyncio.Event()
         self._closing = False
-        self._dropping = False
-        self._ended: BaseException | None = None
+        self._ended: VoiceLiveError | None = None
+        self._keeper = Keeper(
+            reconnect or ReconnectPolicy(),
+            open_link=self._open_link,
+            swap=self._swap,
+            is_pause=self._is_pause,
+            lost=self._session_ready_event.clear,
+            emit=self.emit,
+        )
+        self._link: Link | None = None
+        self._uplink = Uplink()
+        self._history = History()
+        self._open_calls = OpenCalls()
+        self._metrics = Metrics()
+        self._microphone = Microphone(
+            input_sample_rate_hz,
+            input_channels,
+            self.config,
+            self._uplink,
+            self._metrics,
+            self.emit,
+        )
+        self._playout = Playout(self.playback, self._metrics, self.emit)
+        self._executor = Executor(
+            self._uplink, self._playout, ToolSet.of(tools), lambda: self._link, self.emit
+        )
+        self._streams: list[EventStream] = []
 
     # --- what it is --------------------------------------------------------------------------
 
@@ -140,12 +162,27 @@ class AzureVoiceLive(EventEmitter):
         return self.config.input_rate_hz
 
     @property
+    def tools(self) -> list[dict[str, Any]]:
+        """The tools as ``session.update`` has them, the secrets of MCP servers included."""
+        return self._executor.tool_runner.tools.wire()
+
+    def set_tools(self, tools: ToolSet | Iterable[Any]) -> None:
+        """Replaces the tools, for the next `connect`; `update_session` does it at once. Calls that run go on.
+
+        How many run at once stays as it was.
+
+        Raises:
+            TypeError, ValueError: as the constructor does.
+        """
+        self._executor.tool_runner.tools = ToolSet.of(tools)
+
+    @property
     def _agent_speaking(self) -> bool:
-        return self._conversation.agent_is_speaking
+        return self._playout.agent_is_heard
 
     @property
     def _user_speaking(self) -> bool:
-        return self._conversation.user_is_speaking
+        return self._link is not None and self._link.conversation.user_is_speaking
 
     def set_agent(self, agent: Any) -> None:
         """Takes the agent's instructions, for the next `connect`."""
@@ -171,23 +208,28 @@ class AzureVoiceLive(EventEmitter):
             if self.audio_track is None:
                 self.audio_track = PlaybackTrack(self.playback)
             try:
-                await self._open_session()
+                link = await self._open_link()
             except VoiceLiveError as error:
                 self.emit("error", f"Error connecting to Azure Voice Live API: {error}")
-                await self._cleanup_session()
                 raise
-            except BaseException:
-                await self._cleanup_session()
-                raise
+            self._use(link)
+            keeper = asyncio.create_task(self._keep(link), name="azure-voice-live-keeper")
+            connection = link.transport.connection
+            self._session = AzureVoiceLiveSession(connection, link.session_id, tasks=[keeper])
 
     async def aclose(self) -> None:
         """Closes the connection and ends every task. Idempotent."""
         self._closing = True
+        was_open = self._session is not None
         async with self._connect_lock:
             await self._cleanup_session()
-        self.playback.clear()
         if self._owns_credential and hasattr(self.credential, "close"):
             await self.credential.close()
+        if was_open and self._ended is None:
+            self.emit("closed", {"error": None})
+        for stream in self._streams:
+            stream.end()
+        self._streams.clear()
         try:
             async with asyncio.timeout(_HANDLER_DRAIN_S):
                 await self.drain_handlers()
@@ -205,57 +247,142 @@ class AzureVoiceLive(EventEmitter):
         await self.aclose()
 
     async def wait_closed(self) -> ConnectionLostError | None:
-        """Waits until the connection has ended; returns why, None where `aclose` ended it."""
+        """Waits until the session has ended; returns why, None where `aclose` ended it."""
         if self._session is not None:
             await asyncio.wait(self._session.tasks)
         return self._ended if isinstance(self._ended, ConnectionLostError) else None
 
-    async def _open_session(self) -> None:
-        # Imported here: the SDK takes 170 ms and 38 MB that `import voicelane` need not pay.
-        from .transport.sdk import SdkTransport
-
-        options = ConnectOptions(
-            self.endpoint, self.model, self.credential, self._connect_timeout_s
-        )
-        transport = await SdkTransport.connect(options)
-        self._transport = transport
-        self._session = AzureVoiceLiveSession(transport.connection)
-        self._ended = None
-        self._conversation = self._new_conversation()
-        self._uplink = Uplink()
-        self._encoder.reset()
-        session = self.config.session_update(model=self.model, instructions=self._instructions)
-        self._uplink.put_event({"type": "session.update", "session": session})
-        run = asyncio.create_task(self._run(transport), name="azure-voice-live-events")
-        self._session.tasks.append(run)
-        await self._wait_ready(run)
-
-    async def _wait_ready(self, run: asyncio.Task[None]) -> None:
-        ready = asyncio.create_task(self._session_ready_event.wait())
-        try:
-            await asyncio.wait(
-                {ready, run}, timeout=self._connect_timeout_s, return_when=asyncio.FIRST_COMPLETED
-            )
-        finally:
-            ready.cancel()
-        if self._ended is not None:
-            raise self._ended
-        if not self.session_ready:
-            raise SessionNotReadyError("Azure Voice Live session did not become ready in time")
-
     async def _cleanup_session(self) -> None:
         session, self._session = self._session, None
-        transport, self._transport = self._transport, None
+        link, self._link = self._link, None
         self._session_ready_event.clear()
-        if session is None or transport is None:
+        self._ended = None if session is not None and not self._closing else self._ended
+        if session is None:
             return
         for task in session.tasks:
             task.cancel()
         try:
             await asyncio.gather(*session.tasks, return_exceptions=True)
+            if link is not None:
+                await link.stop()
+            await self._executor.tool_runner.aclose()  # only now: the reader starts calls
         finally:
-            await transport.close()
-        self.playback.clear()
+            self._open_calls.silence(None)
+            if link is not None:
+                for reply in link.conversation.abandon():
+                    reply.finish("cancelled")
+                await link.close()
+            await self._playout.close()
+        self._uplink.clear()
+        self._history.clear()
+        self._open_calls = OpenCalls()
+        self._microphone.reset()
+
+    # --- the connection ----------------------------------------------------------------------
+
+    async def _open_link(self) -> Link:
+        """A fresh connection that has accepted the session and knows what was said so far."""
+        # Imported here: the SDK takes 170 ms and 38 MB that `import voicelane` need not pay.
+        from .transport.sdk import SdkTransport
+
+        options = ConnectOptions(
+            self.endpoint,
+            self.model,
+            self.credential,
+            self._connect_timeout_s,
+            query=self.config.connect_query(self.model),
+            headers=self.config.headers,
+            credential_scopes=self.config.credential_scopes,
+        )
+        transport = await SdkTransport.connect(options)
+        conversation = Conversation(
+            lambda: self.playback.position,
+            sample_rate_hz=self.config.output_rate_hz,
+            history=self._history,
+            open_calls=self._open_calls,
+            mcp_labels=lambda: self._executor.tool_runner.tools.servers,
+        )
+        link = Link(
+            transport,
+            conversation,
+            self._uplink,
+            self.playback,
+            self._executor.obey,
+            self._executor.report,
+        )
+        try:
+            settings = self.config.session_update(model=self.model, instructions=self._instructions)
+            if tools := self.tools:
+                settings["tools"] = tools
+            await link.open(settings, self._history.replay(), self._connect_timeout_s)
+        except BaseException:
+            await link.close()
+            raise
+        return link
+
+    def _use(self, link: Link) -> None:
+        self._link = link
+        self._ended = None
+        link.start()
+        self._session_ready_event.set()
+
+    async def _swap(self, link: Link) -> None:
+        """Takes a fresh link in place of one that is lost or about to expire."""
+        old = self._link
+        assert self._session is not None
+        assert old is not None
+        await old.stop()
+        asked_again = old.conversation.abandon()
+        self._uplink.forget_events(but=lambda event: _is_new_item(event, link.replayed_ids))
+        self._session.connection = link.transport.connection
+        self._session.session_id = link.session_id
+        self._use(link)
+        self._metrics.num_reconnects += 1
+        if asked_again:
+            self.playback.clear()
+        for reply in asked_again:
+            self._executor.obey(link, link.conversation.request_response(reply))
+        await old.close()
+
+    async def _keep(self, link: Link) -> None:
+        error = await self._keeper.keep(link)
+        self._session_ready_event.clear()
+        self._ended = error
+        for reply in self._link.conversation.abandon() if self._link else ():
+            reply.finish("incomplete")
+        self.playback.finish()
+        self.emit("closed", {"error": str(error)})
+
+    def _is_pause(self) -> bool:
+        quiet = self._link is None or self._link.conversation.is_quiet
+        return quiet and self.playback.is_idle
+
+    async def update_session(self, **changes: Any) -> None:
+        """Changes settings in the course of the session, and waits until the service accepted them.
+
+        Args:
+            **changes: settings by the names of `AzureVoiceLiveConfig`, ``instructions`` and ``tools``. None
+                goes back to the service's default.
+
+        Raises:
+            ValueError, TypeError: a value is bad, or the setting cannot change any more.
+            ServiceError: the service refused the change.
+            SessionNotReadyError: there is no session, or the service did not answer in time.
+        """
+        link = await self._ready_link()
+        tools = ToolSet.of(changes.pop("tools") or ()) if "tools" in changes else None
+        agent_has_spoken = self.playback.stats()["written_frames"] > 0
+        session = self.config.session_changes(
+            session_model=self.model, agent_has_spoken=agent_has_spoken, **changes
+        )
+        if tools is not None:
+            session["tools"] = tools.wire()
+        await link.update(session, self._connect_timeout_s)
+        # The next connection begins with what this one has come to.
+        self._instructions = changes.pop("instructions", self._instructions)
+        self.config = self.config.with_changes(**changes)
+        if tools is not None:
+            self._executor.tool_runner.tools = tools
 
     # --- microphone and text -----------------------------------------------------------------
 
@@ -266,22 +393,10 @@ class AzureVoiceLive(EventEmitter):
         session is ready are ignored. When the network is slower than the microphone, the oldest audio
         is dropped, with one ``error`` event per episode.
         """
-        if not self.session_ready or self._closing or not self.config.has_audio:
+        # While a lost connection is made again the last seconds are kept, for the next one.
+        if self._link is None or self._ended or self._closing or not self.config.has_audio:
             return
-        try:
-            text = self._encoder.encode(audio_data)
-        except (TypeError, ValueError, RuntimeError) as error:
-            self.emit("error", f"Error processing audio input: {error}")
-            return
-        if not text:
-            return
-        dropped = self._uplink.put_audio(text, self._duration_ms(text))
-        if dropped and not self._dropping:
-            self.emit(
-                "error",
-                "Error processing audio input: the network is too slow, dropping the oldest audio",
-            )
-        self._dropping = dropped
+        self._microphone.take(audio_data)
 
     async def flush_audio(self) -> None:
         """Waits until everything taken so far was handed to the connection, or the connection ended."""
@@ -294,41 +409,69 @@ class AzureVoiceLive(EventEmitter):
         finally:
             empty.cancel()
 
-    async def send_message(self, message: str) -> None:
-        """Has the agent say exactly this text.
+    async def commit_audio(self) -> None:
+        """Push-to-talk: what was said since the last commit is the user's turn. Asks for the answer.
 
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        content = [{"type": "text", "text": message}]
+        link = await self._ready_link()
+        self._microphone.flush()
+        self._executor.obey(link, [Send({"type": "input_audio_buffer.commit"})])
+        self._executor.obey(link, link.conversation.request_response(Reply()))
+
+    async def clear_audio(self) -> None:
+        """Push-to-talk: forgets what was said since the last commit.
+
+        Raises:
+            SessionNotReadyError: there is no session, and none within 5 s.
+        """
+        link = await self._ready_link()
+        self._microphone.flush()
+        self._executor.obey(link, [Send({"type": "input_audio_buffer.clear"})])
+
+    async def send_message(self, message: str) -> Reply:
+        """Has the agent say exactly this text. Awaiting what it returns waits until it was heard.
+
+        Raises:
+            SessionNotReadyError: there is no session, and none within 5 s.
+        """
+        content = [{"type": "text", "text": _text(message)}]
         item = {"type": "message", "role": "assistant", "content": content}
-        await self._ready_to_send()
-        self._obey_checked(
-            lambda: self._conversation.request_response({"pre_generated_assistant_message": item}),
-            "Error sending message",
-        )
+        return await self._ask(Reply({"pre_generated_assistant_message": item}))
 
-    async def send_text_message(self, message: str) -> None:
-        """Says this text as the user, and has the agent answer.
+    async def send_text_message(self, message: str) -> Reply:
+        """Says this text as the user. Awaiting what it returns waits until the answer was heard.
 
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        content = [{"type": "input_text", "text": message}]
-        item = {"type": "message", "role": "user", "content": content}
-        await self._ready_to_send()
-        self._obey_checked(
-            lambda: [
-                Send({"type": "conversation.item.create", "item": item}),
-                *self._conversation.request_response(),
-            ],
-            "Error sending text message",
-        )
+        item = {
+            # The id is ours, so that the item is known before the service has confirmed it.
+            "id": f"item_{secrets.token_hex(10)}",
+            "type": "message",
+            "role": "user",
+            "content": [{"type": "input_text", "text": _text(message)}],
+        }
+        return await self._ask(Reply(), item)
 
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
-        if self._session is not None and not self._closing:
-            self._obey_checked(self._conversation.interrupt, "Interrupt error")
+        if self._link is not None and not self._closing:
+            self._executor.obey(self._link, self._link.conversation.interrupt())
+
+    async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:
+        link = await self._ready_link()
+        if item is not None:
+            self._history.add(item)
+            self._executor.obey(link, [Send({"type": "conversation.item.create", "item": item})])
+        self._executor.obey(link, link.conversation.request_response(reply))
+        return reply
+
+    async def _ready_link(self) -> Link:
+        await self._ready_to_send()
+        assert self._link is not None, "a ready session has a link"
+        return self._link
 
     async def _ready_to_send(self) -> None:
         # A closed session will not become ready by waiting.
@@ -340,89 +483,51 @@ class AzureVoiceLive(EventEmitter):
                 "No active Azure Voice Live session after maximum retries"
             ) from None
 
-    def _obey_checked(self, decide: Any, failure: str) -> None:
-        try:
-            self._obey(decide())
-        except (UplinkFullError, RuntimeError) as error:
-            self.emit("error", f"{failure}: {error}")
+    # --- events and figures ------------------------------------------------------------------
 
-    def _duration_ms(self, text: str) -> float:
-        frame_bytes = 2 if self.config.input_encoding == "pcm16" else 1
-        return len(text) * 3 / 4 / frame_bytes / self.target_sample_rate * 1000
+    def emit(self, event: str, payload: Any = None) -> None:
+        """Calls the handlers of an event, and hands it to those who iterate over `events`."""
+        if event == "error":
+            self._metrics.num_errors += 1
+        super().emit(event, payload)
+        if self._streams and (event_object := typed(event, payload)) is not None:
+            for stream in self._streams:
+                stream.put(event_object)
 
-    # --- the connection's tasks --------------------------------------------------------------
+    def events(self) -> EventStream:
+        """The events from now on, as an async iterator of the dataclasses of `voicelane.events`."""
+        stream = EventStream()
+        self._streams.append(stream)
+        return stream
 
-    async def _run(self, transport: Transport) -> None:
-        """Serves one connection until it ends: one reader, one sender."""
-        error: BaseException | None = None
-        try:
-            async with asyncio.TaskGroup() as group:
-                group.create_task(self._receive(transport), name="azure-voice-live-reader")
-                group.create_task(self._send(transport), name="azure-voice-live-sender")
-        except* VoiceLiveError as errors:
-            error = _first(errors)
-        except* Exception as errors:  # noqa: BLE001 - told to the caller, and not swallowed: logged
-            _log.exception("The session ended on a fault of voicelane itself")
-            error = VoiceLiveError(f"Error processing events: {_first(errors)!r}")
-        was_ready = self.session_ready
-        self._session_ready_event.clear()
-        self._ended = error
-        self.playback.finish()
-        await transport.close()
-        if was_ready:
-            self.emit("error", str(error))
+    def stats(self) -> dict[str, Any]:
+        """What the session measured so far, over all its connections.
 
-    async def _receive(self, transport: Transport) -> None:
-        while True:
-            text = await transport.receive()
-            try:
-                self._handle(text)
-            except ValueError as error:
-                trimmed = trim_to_whole_samples(text)
-                if trimmed is None:
-                    self.emit("error", f"Error processing events: {error}")
-                else:
-                    _log.warning("An audio delta ended within a sample: its last byte was dropped")
-                    self._handle(trimmed)
-
-    def _handle(self, text: bytes) -> None:
-        accepted = self._conversation.accepted_response_id
-        delta = self.playback.write_event(text, response_id=accepted)
-        if delta is not None:
-            self._obey(self._conversation.handle_audio(delta))
-        else:
-            self._obey(self._conversation.handle(json.loads(text)))
-
-    async def _send(self, transport: Transport) -> None:
-        while True:
-            await transport.send(await self._uplink.get())
-
-    def _obey(self, actions: Iterable[Action]) -> None:
-        for action in actions:
-            match action:
-                case Send(event):
-                    self._uplink.put_event(event)
-                case Emit(event, payload):
-                    self.emit(event, payload)
-                case InterruptPlayback():
-                    self.playback.interrupt(fade_ms=_INTERRUPT_FADE_MS)
-                case FinishPlayback():
-                    self.playback.finish()
-                case SessionReady(session_id):
-                    if self._session is not None:
-                        self._session.session_id = session_id
-                    self._session_ready_event.set()
-                case Fault(error):
-                    if not self.session_ready:
-                        raise error
-                    self.emit("error", str(error))
-
-    def _new_conversation(self) -> Conversation:
-        return Conversation(
-            lambda: self.playback.position, sample_rate_hz=AZURE_VOICE_LIVE_SAMPLE_RATE
-        )
+        ``first_audio`` and ``first_heard`` are the time from the end of the user's speech, as the service
+        tells it, to the first audio of the answer received and heard; ``silence`` is the time from an
+        interrupt to the consumer's next read (heard and silence to 10 ms).
+        """
+        metrics = self._metrics
+        return {
+            "audio_in_ms": metrics.audio_in_ms,
+            "audio_waiting_ms": self._uplink.waiting_audio_ms,
+            "audio_dropped_ms": self._uplink.dropped_audio_ms,
+            "errors": metrics.num_errors,
+            "reconnects": metrics.num_reconnects,
+            "playback": self.playback.stats(),
+            "first_audio": metrics.first_audio.summary(),
+            "first_heard": metrics.first_heard.summary(),
+            "silence": metrics.silence.summary(),
+        }
 
 
-def _first(errors: BaseExceptionGroup[Any]) -> BaseException:
-    first = errors.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
+def _is_new_item(event: Mapping[str, Any], known_ids: set[str]) -> bool:
+    """Whether a waiting event brings an item that was not replayed."""
+    is_item = event.get("type") == "conversation.item.create"
+    return is_item and event["item"].get("id") not in known_ids
+
+
+def _text(message: str) -> str:
+    if not isinstance(message, str):
+        raise TypeError(f"message: expected a str, got {type(message).__name__}")
+    return message

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 MAX_WAITING_EVENTS = 1024
@@ -37,7 +37,7 @@ class Uplink:
         self._emptied.set()
 
     def put_audio(self, text: str, duration_ms: float) -> bool:
-        """Appends base64 audio. Returns whether older audio had to go for it."""
+        """Appends the text of an audio event. Returns whether older audio had to go for it."""
         self._audio.append((self._next(), duration_ms, text))
         self._waiting_audio_ms += duration_ms
         overflow = self._waiting_audio_ms > self.max_audio_ms
@@ -59,8 +59,8 @@ class Uplink:
             )
         self._events.append((self._next(), event))
 
-    async def get(self) -> Mapping[str, Any]:
-        """The next client event. Asking for it says that the one before was sent."""
+    async def get(self) -> str | Mapping[str, Any]:
+        """The next audio text or control event. Asking for it says that the one before was sent."""
         self._in_flight = False
         while not self._audio and not self._events:
             self._emptied.set()
@@ -70,8 +70,26 @@ class Uplink:
         if self._audio and (not self._events or self._audio[0][0] < self._events[0][0]):
             _, duration_ms, text = self._audio.popleft()
             self._waiting_audio_ms -= duration_ms
-            return {"type": "input_audio_buffer.append", "audio": text}
+            return text
         return self._events.popleft()[1]
+
+    def clear(self) -> None:
+        """Drops everything: the session is over."""
+        self._audio.clear()
+        self._events.clear()
+        self._waiting_audio_ms = 0.0
+        self._in_flight = False
+        self._emptied.set()
+
+    def forget_events(self, *, but: Callable[[Mapping[str, Any]], bool]) -> None:
+        """Drops the control events, which were for a connection that is gone. Audio stays."""
+        self._events = deque((sequence, event) for sequence, event in self._events if but(event))
+        self._in_flight = False
+
+    @property
+    def waiting_audio_ms(self) -> float:
+        """How much audio waits."""
+        return self._waiting_audio_ms
 
     async def wait_empty(self) -> None:
         """Until everything put so far was sent."""

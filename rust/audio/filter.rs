@@ -8,6 +8,8 @@ use std::collections::HashMap;
 use std::f64::consts::PI;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError, Weak};
 
+use super::kernels::ROW_GROUP;
+
 /// How much of the band a resampler keeps, against the delay it adds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Quality {
@@ -61,18 +63,34 @@ const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 ///
 /// Output frame `n` is the dot product of row `n mod L` with the input frames that end at `floor(n M / L)`,
 /// oldest first.
+///
+/// Where `L` and `M` are small, the output frames of one row are worth computing side by side. They lie `M` input
+/// frames apart, so the input is dealt out to `M` streams, and each row to `M` branches, one for each stream.
 #[derive(Debug)]
 pub struct PolyphaseFilter {
     ratio: Ratio,
     delay_frames: usize,
     row_len: usize,
-    rows: Vec<f32>,
-    /// Input frames from the newest frame of each row to the newest frame of the row after it.
-    advances: Vec<u32>,
+    is_side_by_side: bool,
+    num_streams: usize,
+    /// From `aligned` on: row after row, in each branch after branch.
+    coefficients: Vec<f32>,
+    aligned: usize,
+    branches: Vec<Branch>,
 }
 
-/// Rows are padded to whole groups of this many coefficients.
-pub(crate) const ROW_GROUP: usize = 8;
+/// The coefficients of a row for every `num_streams`-th frame of its window.
+#[derive(Debug, Clone, Copy)]
+struct Branch {
+    /// Leading zeros that were left out.
+    skipped: usize,
+    /// Where the rest stands in the table, without trailing zeros.
+    start: usize,
+    end: usize,
+}
+
+/// The largest `L` and `M` for which the outputs of one row are computed side by side.
+pub(crate) const MAX_STREAMS: usize = 12;
 
 impl PolyphaseFilter {
     /// The table for a ratio and a quality: built by the first to ask, shared with all others of the process, and
@@ -98,21 +116,27 @@ impl PolyphaseFilter {
         let half_len = delay_frames * down;
         let prototype = half_prototype(half_len, up.max(down), &quality.specification());
 
-        let taps = (2 * half_len).div_ceil(up);
-        let row_len = taps.next_multiple_of(ROW_GROUP);
-        let mut rows = vec![0.0; up * row_len];
-        let mut advances = Vec::with_capacity(up);
-        for (row, coefficients) in rows.chunks_exact_mut(row_len).enumerate() {
+        let is_side_by_side = up.max(down) <= MAX_STREAMS;
+        let (num_streams, row_group) = if is_side_by_side { (down, down) } else { (1, ROW_GROUP) };
+        let row_len = (2 * half_len).div_ceil(up).next_multiple_of(row_group);
+        let branch_len = row_len / num_streams;
+        let mut coefficients = Vec::with_capacity(up * row_len);
+        let mut branches = Vec::with_capacity(up * num_streams);
+        for row in 0..up {
             let phase = row * down % up;
-            let tap = |k: usize| prototype.get((phase + k * up).abs_diff(half_len)).copied().unwrap_or(0.0);
+            let tap =
+                |age: usize| prototype.get((phase + age * up).abs_diff(half_len)).copied().unwrap_or(0.0);
             // Each phase passes a constant unchanged; otherwise a constant would come out with a faint tone.
             let gain: f64 = (0..row_len).map(tap).sum();
-            for (k, coefficient) in coefficients.iter_mut().rev().enumerate() {
-                *coefficient = (tap(k) / gain) as f32;
+            for branch in 0..num_streams {
+                let start = coefficients.len();
+                let frames = (0..branch_len).map(|k| branch + k * num_streams);
+                coefficients.extend(frames.map(|frame| (tap(row_len - 1 - frame) / gain) as f32));
+                branches.push(Branch::without_zeros(&coefficients, start));
             }
-            advances.push((((row + 1) * down) / up - (row * down) / up) as u32);
         }
-        Self { ratio, delay_frames, row_len, rows, advances }
+        let (coefficients, aligned) = aligned_to_cache_lines(&coefficients);
+        Self { ratio, delay_frames, row_len, is_side_by_side, num_streams, coefficients, aligned, branches }
     }
 
     /// The ratio this filter was designed for.
@@ -125,23 +149,60 @@ impl PolyphaseFilter {
         self.delay_frames
     }
 
-    /// Coefficients per row, padding included.
+    /// Input frames that an output frame is made of, padding included.
     pub fn row_len(&self) -> usize {
         self.row_len
     }
 
-    /// The coefficients of one row, for the oldest input frame first.
+    /// The factor of one row for the frame that stands at `frame` in its window, the oldest at 0.
     ///
     /// # Panics
-    /// If there is no such row.
-    pub fn row(&self, row: usize) -> &[f32] {
-        &self.rows[row * self.row_len..][..self.row_len]
+    /// If there is no such row or frame.
+    pub fn coefficient(&self, row: usize, frame: usize) -> f32 {
+        assert!(frame < self.row_len, "a frame of the window");
+        let branch_len = self.row_len / self.num_streams;
+        let within_row = frame % self.num_streams * branch_len + frame / self.num_streams;
+        self.rows()[row * self.row_len + within_row]
     }
 
-    /// Input frames from the newest frame of `row` to the newest frame of the row after it.
-    pub(crate) fn advance(&self, row: usize) -> usize {
-        self.advances[row] as usize
+    /// The number of streams that the input is dealt out to: `M`, or 1 for rows that are computed one by one.
+    pub(crate) fn num_streams(&self) -> usize {
+        self.num_streams
     }
+
+    /// Whether the output frames of one row are computed side by side, and not one by one.
+    pub(crate) fn is_side_by_side(&self) -> bool {
+        self.is_side_by_side
+    }
+
+    /// Row after row, for a single stream.
+    pub(crate) fn rows(&self) -> &[f32] {
+        &self.coefficients[self.aligned..][..self.ratio.up * self.row_len]
+    }
+
+    /// The coefficients of a row for one stream, and how many frames of that stream come before the first of them.
+    pub(crate) fn branch(&self, row: usize, branch: usize) -> (usize, &[f32]) {
+        let Branch { skipped, start, end } = self.branches[row * self.num_streams + branch];
+        (skipped, &self.rows()[start..end])
+    }
+}
+
+impl Branch {
+    /// The branch from `start` to the end of the table so far.
+    fn without_zeros(table: &[f32], start: usize) -> Self {
+        let is_used = |&coefficient: &f32| coefficient != 0.0;
+        let skipped = table[start..].iter().position(is_used).unwrap_or(0);
+        let end = table[start..].iter().rposition(is_used).map_or(start, |last| start + last + 1);
+        Self { skipped, start: start + skipped, end }
+    }
+}
+
+/// The table with some zeros before it, and how many: a vector of a row is then never split over two cache lines.
+fn aligned_to_cache_lines(table: &[f32]) -> (Vec<f32>, usize) {
+    let mut aligned = vec![0.0; table.len() + 15];
+    let start = aligned.as_ptr().align_offset(64).min(15);
+    aligned[start..][..table.len()].copy_from_slice(table);
+    (aligned, start)
 }
 
 /// Half the length that Kaiser's formula asks for, rounded up to whole output frames.

@@ -1,6 +1,10 @@
 //! Samples: PCM conversion, resampling, G.711.
 
 pub mod filter;
+mod fir;
 pub mod g711;
+#[allow(unsafe_code, reason = "vector instructions, and the calls into code for a detected instruction set")]
+pub mod kernels;
+mod loops;
 pub mod pcm;
 pub mod resample;

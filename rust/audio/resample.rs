@@ -5,20 +5,16 @@
 //! of fixed order over the same input frames, however they were cut into calls, so its bits never depend on the cut.
 
 use std::ops::RangeInclusive;
-use std::sync::Arc;
 
 pub use super::filter::Quality;
-use super::filter::{PolyphaseFilter, ROW_GROUP, Ratio};
+use super::filter::{PolyphaseFilter, Ratio};
+use super::fir::{BLOCK_FRAMES, Fir};
+use super::kernels::Isa;
 use super::pcm;
 use crate::{Error, Result};
 
 /// The sample rates that a resampler takes.
 pub const RATES_HZ: RangeInclusive<u32> = 4_000..=192_000;
-
-/// Input frames that are converted and filtered at a time.
-const BLOCK_FRAMES: usize = 1024;
-/// Output frames that are filtered before they are quantised.
-const OUTPUT_BLOCK_FRAMES: usize = 256;
 
 /// Interleaved 16-bit PCM of 1 to 8 channels at one rate to mono at another.
 ///
@@ -131,7 +127,7 @@ impl MonoResampler {
             Stage::PassThrough
         } else {
             let ratio = Ratio::of_rates(source_rate_hz, target_rate_hz);
-            Stage::Filter(Fir::new(PolyphaseFilter::shared(ratio, quality)))
+            Stage::Filter(Fir::new(PolyphaseFilter::shared(ratio, quality), Isa::best()))
         };
         Ok(Self { target_rate_hz, clipped_samples: 0, stage })
     }
@@ -153,8 +149,8 @@ impl MonoResampler {
             self.clipped_samples += match &mut self.stage {
                 Stage::PassThrough => pass_through(block, num_channels, output),
                 Stage::Filter(fir) => {
-                    pcm::downmix(block, num_channels, fir.room_for(block.len() / num_channels));
-                    fir.filter_into(block.len() / num_channels, usize::MAX, output)
+                    fir.take(block, num_channels);
+                    fir.filter_into(usize::MAX, output)
                 }
             };
         }
@@ -167,11 +163,10 @@ impl MonoResampler {
         let mut remaining = fir.tail_frames();
         output.reserve(remaining);
         while remaining > 0 {
-            let input_frames = fir.input_frames_for(remaining).min(BLOCK_FRAMES);
-            let due = fir.output_frames_for(input_frames).min(remaining);
-            fir.room_for(input_frames).fill(0.0);
-            self.clipped_samples += fir.filter_into(input_frames, due, output);
-            remaining -= due;
+            fir.take_silence(fir.input_frames_for(remaining).min(BLOCK_FRAMES));
+            let before = output.len();
+            self.clipped_samples += fir.filter_into(remaining, output);
+            remaining -= output.len() - before;
         }
         fir.reset();
     }
@@ -204,7 +199,7 @@ impl MonoResampler {
     pub fn delay_frames(&self) -> usize {
         match &self.stage {
             Stage::PassThrough => 0,
-            Stage::Filter(fir) => fir.filter.delay_frames(),
+            Stage::Filter(fir) => fir.delay_frames(),
         }
     }
 
@@ -233,111 +228,7 @@ pub fn check_rate(name: &'static str, rate_hz: u32) -> Result<()> {
 fn pass_through(block: &[i16], num_channels: usize, output: &mut Vec<i16>) -> u64 {
     let mut mono = [0.0; BLOCK_FRAMES];
     let mono = &mut mono[..block.len() / num_channels];
-    pcm::downmix(block, num_channels, mono);
-    pcm::quantise(mono, output)
-}
-
-/// The filter and where it stands in its input.
-struct Fir {
-    filter: Arc<PolyphaseFilter>,
-    /// `row_len - 1` frames of history, then room for a block of new ones.
-    line: Box<[f32]>,
-    /// The row of the next output frame.
-    row: usize,
-    /// How many input frames lie between the history and the newest frame that the next output frame needs.
-    skip: usize,
-}
-
-impl std::fmt::Debug for Fir {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { filter, row, skip, .. } = self;
-        f.debug_struct("Fir").field("ratio", &filter.ratio()).field("row", row).field("skip", skip).finish()
-    }
-}
-
-impl Fir {
-    fn new(filter: Arc<PolyphaseFilter>) -> Self {
-        let line = vec![0.0; filter.row_len() - 1 + BLOCK_FRAMES].into();
-        Self { filter, line, row: 0, skip: 0 }
-    }
-
-    fn history_frames(&self) -> usize {
-        self.filter.row_len() - 1
-    }
-
-    /// Where the next `frames` input frames go.
-    fn room_for(&mut self, frames: usize) -> &mut [f32] {
-        let history_frames = self.history_frames();
-        &mut self.line[history_frames..][..frames]
-    }
-
-    /// Filters the `frames` that were put into [`room_for`](Self::room_for) and appends the output frames that are
-    /// due, at most `limit`. Returns how many were saturated.
-    fn filter_into(&mut self, frames: usize, limit: usize, output: &mut Vec<i16>) -> u64 {
-        let mut clipped = 0;
-        let mut remaining = self.output_frames_for(frames).min(limit);
-        let mut filtered = [0.0; OUTPUT_BLOCK_FRAMES];
-        while remaining > 0 {
-            let count = remaining.min(OUTPUT_BLOCK_FRAMES);
-            self.filter_block(&mut filtered[..count]);
-            clipped += pcm::quantise(&filtered[..count], output);
-            remaining -= count;
-        }
-        self.line.copy_within(frames..frames + self.history_frames(), 0);
-        self.skip = self.skip.saturating_sub(frames);
-        clipped
-    }
-
-    fn filter_block(&mut self, filtered: &mut [f32]) {
-        for sample in filtered {
-            let row = self.filter.row(self.row);
-            *sample = dot(row, &self.line[self.skip..][..row.len()]);
-            self.skip += self.filter.advance(self.row);
-            self.row = if self.row + 1 == self.filter.ratio().up { 0 } else { self.row + 1 };
-        }
-    }
-
-    /// How far the next output frame stands beyond the history, in steps of the common rate; at rest below `M`.
-    fn ahead_steps(&self) -> usize {
-        let Ratio { up, down } = self.filter.ratio();
-        self.skip * up + self.row * down % up
-    }
-
-    fn output_frames_for(&self, input_frames: usize) -> usize {
-        let Ratio { up, down } = self.filter.ratio();
-        (input_frames * up).saturating_sub(self.ahead_steps()).div_ceil(down)
-    }
-
-    fn input_frames_for(&self, output_frames: usize) -> usize {
-        let Ratio { up, down } = self.filter.ratio();
-        match output_frames.checked_sub(1) {
-            None => 0,
-            Some(before_last) => (self.ahead_steps() + before_last * down) / up + 1,
-        }
-    }
-
-    /// `round(N L / M) + delay` less the output frames so far, from their distance to `N L` alone.
-    fn tail_frames(&self) -> usize {
-        let rounds_down = 2 * self.ahead_steps() > self.filter.ratio().down;
-        self.filter.delay_frames() - usize::from(rounds_down)
-    }
-
-    fn reset(&mut self) {
-        let history_frames = self.history_frames();
-        self.line[..history_frames].fill(0.0);
-        (self.row, self.skip) = (0, 0);
-    }
-}
-
-/// The dot product in eight running sums, joined pairwise.
-fn dot(row: &[f32], frames: &[f32]) -> f32 {
-    let mut sums = [0.0; ROW_GROUP];
-    for (coefficients, frames) in row.as_chunks::<ROW_GROUP>().0.iter().zip(frames.as_chunks::<ROW_GROUP>().0)
-    {
-        for lane in 0..ROW_GROUP {
-            sums[lane] += coefficients[lane] * frames[lane];
-        }
-    }
-    let [a, b, c, d, e, f, g, h] = sums;
-    ((a + e) + (c + g)) + ((b + f) + (d + h))
+    let isa = Isa::best();
+    isa.downmix(block, num_channels, mono);
+    pcm::quantise(isa, mono, output)
 }

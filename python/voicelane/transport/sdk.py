@@ -1,7 +1,14 @@
 """The transport of azure-ai-voicelive: its `connect`, its connection.
 
-What it must work around, in azure-ai-voicelive 1.3: `handshake_timeout` is ignored, and a connect that
-is cancelled leaves its client session open.
+Everything in voicelane that depends on how azure-ai-voicelive 1.3 is made stands in this file, and
+tests/test_transport_sdk.py fails when a new version moves it:
+
+* Audio goes past its model layer: appends are sent and events received as text, on the websocket that
+  ``VoiceLiveConnection`` keeps as ``_connection`` (an `aiohttp.ClientWebSocketResponse`). Its public
+  ``send`` would serialise a second time, its ``recv_bytes`` hides the close code of an aborted
+  connection and every close reason.
+* ``handshake_timeout`` is ignored, so the time-out is here; and a connect that is cancelled leaves its
+  `aiohttp.ClientSession` open, in a local variable ``session`` of its frame.
 """
 
 from __future__ import annotations
@@ -13,8 +20,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
-from azure.ai.voicelive.aio import ConnectionClosed, VoiceLiveConnection, connect
 from azure.ai.voicelive.aio import ConnectionError as SdkConnectionError
+from azure.ai.voicelive.aio import VoiceLiveConnection, connect
 from azure.core.exceptions import AzureError
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE, off_the_loop
@@ -24,6 +31,7 @@ from . import ConnectOptions
 _MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 _HEARTBEAT_S = 20.0
 _CLOSE_TIMEOUT_S = 5.0
+_NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
 
 class SdkTransport:
@@ -31,6 +39,7 @@ class SdkTransport:
 
     def __init__(self, connection: VoiceLiveConnection) -> None:
         self._connection = connection
+        self._websocket: aiohttp.ClientWebSocketResponse = connection._connection
 
     @property
     def connection(self) -> VoiceLiveConnection:
@@ -49,7 +58,11 @@ class SdkTransport:
         manager = connect(
             endpoint=options.endpoint,
             credential=off_the_loop(options.credential),
-            model=options.model,
+            model=options.model or None,
+            # Agent, profile and api version too: the client writes its parameters first, these over them.
+            query=options.query,
+            headers=options.headers,
+            credential_scopes=options.credential_scopes,
             connection_options={
                 "max_msg_size": _MAX_MESSAGE_BYTES,
                 "heartbeat": _HEARTBEAT_S,
@@ -74,21 +87,38 @@ class SdkTransport:
 
     async def receive(self) -> bytes:
         while True:
-            try:
-                text = await self._connection.recv_bytes()
-            except ConnectionClosed as closed:
-                raise ConnectionLostError(closed.code, closed.reason) from None
-            if text:  # empty for frames that are no message
-                return text
+            message = await self._websocket.receive()
+            match message.type:
+                case aiohttp.WSMsgType.TEXT:
+                    return str(message.data).encode()
+                case aiohttp.WSMsgType.BINARY:
+                    return bytes(message.data)
+                case aiohttp.WSMsgType.CLOSE:
+                    raise ConnectionLostError(message.data or _NO_CODE, message.extra or "")
+                case aiohttp.WSMsgType.ERROR:
+                    raise ConnectionLostError(self._close_code(), str(message.data))
+                case aiohttp.WSMsgType.CLOSED:
+                    raise ConnectionLostError(self._close_code())
+                case _:
+                    continue  # closing from this side: CLOSED follows
 
     async def send(self, event: Mapping[str, Any]) -> None:
         try:
             await self._connection.send(event)
         except SdkConnectionError as error:
-            raise ConnectionLostError(1006, str(error)) from None
+            raise ConnectionLostError(self._close_code(), str(error)) from None
+
+    async def send_text(self, text: str) -> None:
+        try:
+            await self._websocket.send_str(text)
+        except (aiohttp.ClientError, OSError) as error:
+            raise ConnectionLostError(self._close_code(), str(error)) from None
 
     async def close(self) -> None:
         await self._connection.close()
+
+    def _close_code(self) -> int:
+        return self._websocket.close_code or _NO_CODE
 
 
 def _connect_error(host: str, error: BaseException) -> ConnectError:

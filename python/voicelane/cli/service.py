@@ -1,0 +1,130 @@
+"""Whom `voicelane talk` calls, as whom, and what it means when that fails."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
+from .exit_codes import CommandError, ExitCode
+
+if TYPE_CHECKING:
+    from voicelane import AzureVoiceLive
+    from voicelane.errors import VoiceLiveError
+
+    from .audio_file import AudioInput
+
+
+@dataclass(frozen=True)
+class Service:
+    """Where to call, and with what key; without one: Entra."""
+
+    endpoint: str
+    api_key: str | None
+    api_key_variable: str = API_KEY_VARIABLE
+    is_simulator: bool = False
+
+    @property
+    def name(self) -> str:
+        """The endpoint without the parts of a URL that can hold a secret."""
+        url = urlsplit(self.endpoint)
+        return f"{url.scheme}://{url.netloc.rpartition('@')[2]}{url.path.rstrip('/')}"
+
+    async def new_model(
+        self, stack: AsyncExitStack, args: argparse.Namespace, audio: AudioInput
+    ) -> AzureVoiceLive:
+        """A session with this service, not yet connected; `stack` owns its credential."""
+        from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, ReconnectPolicy
+
+        config = AzureVoiceLiveConfig()
+        if args.voice:
+            config.voice = args.voice
+        credential: Any = None
+        if self.api_key is None:
+            from azure.identity.aio import DefaultAzureCredential
+
+            try:
+                credential = await stack.enter_async_context(DefaultAzureCredential())
+            except ValueError as error:  # the environment asks for a credential that there is not
+                raise CommandError(ExitCode.NO_CREDENTIAL, str(error)) from error
+        try:
+            model = AzureVoiceLive(
+                model=args.model,
+                endpoint=self.endpoint,
+                api_key=self.api_key,
+                credential=credential,
+                config=config,
+                input_sample_rate_hz=audio.sample_rate_hz,
+                input_channels=audio.num_channels,
+                connect_timeout_s=args.connect_timeout,
+                # A recording is told once: a lost call is an error, not a second call.
+                reconnect=ReconnectPolicy(max_attempts=0),
+            )
+        except ValueError as error:  # all else was checked before
+            raise CommandError(ExitCode.BAD_SAMPLE_RATE, f"{audio.path}: {error}") from error
+        if args.instructions:
+            model.set_agent(SimpleNamespace(instructions=args.instructions))
+        return model
+
+    def not_connected(self, error: VoiceLiveError) -> CommandError:
+        """Why `connect` failed, and what to check."""
+        from voicelane.errors import (
+            AuthenticationError,
+            ConnectError,
+            ConnectionLostError,
+            ServiceError,
+        )
+
+        exit_code = ExitCode.NO_ANSWER
+        message = str(error)
+        match error:
+            case AuthenticationError(status=None):  # its text is a page
+                exit_code = ExitCode.REFUSED
+                message = f"{self.name}: {message.splitlines()[0]}; sign in, with `az login`"
+            case AuthenticationError(status=status):
+                exit_code = ExitCode.REFUSED
+                given, check = ("the key", self.api_key_variable)
+                if self.api_key is None:
+                    given, check = "the Entra token", "the roles of who is signed in"
+                message = f"{self.name} refused {given} (HTTP {status}): check {check}"
+            case ServiceError() | ConnectError(status=int()):
+                exit_code = ExitCode.REFUSED
+            case ConnectionLostError():
+                exit_code = ExitCode.CONNECTION_LOST
+        return CommandError(exit_code, message)
+
+
+def chosen_service(args: argparse.Namespace) -> Service | None:
+    """The service that arguments and environment name; None is the simulator."""
+    endpoint = args.endpoint or os.environ.get(ENDPOINT_VARIABLE)
+    if not endpoint:
+        if args.credential:
+            message = f"--credential needs an endpoint: --endpoint or {ENDPOINT_VARIABLE}"
+            raise CommandError(ExitCode.USAGE, message)
+        return None
+    url = urlsplit(endpoint)
+    if url.scheme not in ("https", "wss", "http", "ws") or not url.hostname:
+        name = "--endpoint" if args.endpoint else ENDPOINT_VARIABLE
+        shown = endpoint.partition("?")[0]  # the query may hold a key
+        message = f"{name}: expected https://HOST or wss://HOST, got {shown}"
+        raise CommandError(ExitCode.USAGE, message)
+    if args.credential:
+        return Service(endpoint, None)
+    api_key = os.environ.get(args.api_key_env)
+    if not api_key:
+        message = f"an endpoint is set, but no key: set {args.api_key_env}, or --credential default"
+        raise CommandError(ExitCode.NO_CREDENTIAL, message)
+    return Service(endpoint, api_key, args.api_key_env)
+
+
+async def embedded_simulator(stack: AsyncExitStack) -> Service:
+    """A simulator in this process, that lives as long as `stack`."""
+    from voicelane.simulator import Simulator
+
+    simulator = await stack.enter_async_context(Simulator())
+    return Service(simulator.endpoint, simulator.api_key, is_simulator=True)

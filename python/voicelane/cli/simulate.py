@@ -1,0 +1,165 @@
+"""`voicelane simulate`: the simulator of the service, on a port of one's choice."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import shlex
+import time
+import wave
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
+from .exit_codes import CommandError, ExitCode
+from .signals import run_until_signal
+
+if TYPE_CHECKING:
+    from voicelane.simulator import Connection, Reply, Simulator
+
+DESCRIPTION = """\
+Runs a simulator of Azure Voice Live until Ctrl-C: a websocket server that finds speech in the
+audio it gets and answers with recorded phrases. It prints what to export for clients to use it, and
+a line per connection and turn.
+"""
+
+EXAMPLES = """\
+examples:
+  voicelane simulate
+  voicelane simulate --port 9000 --api-key secret --replies answers/ goodbye.wav
+"""
+
+WATCH_INTERVAL_S = 0.1
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declares the arguments of `voicelane simulate`."""
+    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
+    parser.add_argument(
+        "--port", type=_port, default=8765, help="0 lets the system choose (default: 8765)"
+    )
+    parser.add_argument(
+        "--api-key",
+        default="simulator-key",
+        metavar="KEY",
+        help="the key that clients must bring (default: simulator-key)",
+    )
+    parser.add_argument(
+        "--replies",
+        nargs="+",
+        type=Path,
+        metavar="PATH",
+        help="what to answer, in turn: WAV files (24 kHz, mono, 16 bit) or folders of them; the "
+        "text is in NAME.txt beside NAME.wav, else it is NAME (default: the bundled phrases)",
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serves until Ctrl-C."""
+    try:
+        run_until_signal(_serve(args))
+    except KeyboardInterrupt:
+        print("simulator stopped", flush=True)
+    return ExitCode.OK
+
+
+async def _serve(args: argparse.Namespace) -> None:
+    from voicelane.simulator import Simulator
+
+    simulator = Simulator(
+        host=args.host,
+        port=args.port,
+        api_key=args.api_key,
+        replies=_replies(args.replies) if args.replies else None,
+    )
+    async with AsyncExitStack() as stack:
+        try:
+            await stack.enter_async_context(simulator)
+        except OSError as error:
+            raise _cannot_listen(args, error) from error
+        print(f"simulator of Azure Voice Live at {simulator.endpoint}, Ctrl-C ends it")
+        print(f"export {ENDPOINT_VARIABLE}={shlex.quote(simulator.endpoint)}")
+        print(f"export {API_KEY_VARIABLE}={shlex.quote(simulator.api_key)}", flush=True)
+        await _watch(simulator)
+
+
+def _cannot_listen(args: argparse.Namespace, error: OSError) -> CommandError:
+    number = error.errno or 0  # those of name resolution are negative
+    reason = os.strerror(number) if number > 0 else error.strerror
+    message = f"cannot listen on {args.host}:{args.port}: {reason}"
+    return CommandError(ExitCode.PORT_TAKEN, message)
+
+
+async def _watch(simulator: Simulator) -> None:
+    """Prints what the connections do; they are looked at, for they do not call back."""
+    watched: dict[Connection, _Watched] = {}
+    num_opened = 0
+    while True:
+        for connection in simulator.connections:
+            if connection not in watched:
+                num_opened += 1
+                watched[connection] = _Watched(num_opened)
+            watched[connection].look(connection)
+        watched = {key: watched[key] for key in simulator.connections}
+        await asyncio.sleep(WATCH_INTERVAL_S)
+
+
+class _Watched:
+    """What was printed of one connection."""
+
+    def __init__(self, number: int) -> None:
+        self._number = number
+        self._num_turns = self._num_replies = 0
+        self._closed = False
+        self._print("opened")
+
+    def look(self, connection: Connection) -> None:
+        if self._closed:
+            return
+        num_turns = connection.sent["input_audio_buffer.speech_stopped"]
+        num_replies = connection.sent["response.done"]
+        if num_turns > self._num_turns:
+            self._print(f"turn {num_turns} heard")
+        if num_replies > self._num_replies:
+            self._print(f"reply {num_replies} sent")
+        self._num_turns, self._num_replies = num_turns, num_replies
+        if connection.close_code is not None:
+            self._closed = True
+            self._print(f"closed (code {connection.close_code})")
+
+    def _print(self, text: str) -> None:
+        print(f"{time.strftime('%H:%M:%S')}  connection {self._number} {text}", flush=True)
+
+
+def _replies(paths: list[Path]) -> list[Reply]:
+    replies: list[Reply] = []
+    for path in paths:
+        files = sorted(path.glob("*.wav")) if path.is_dir() else [path]
+        if not files:
+            raise CommandError(ExitCode.NO_SUCH_FILE, f"{path}: no .wav file in it")
+        replies += map(_reply, files)
+    return replies
+
+
+def _reply(path: Path) -> Reply:
+    from voicelane.simulator import Reply
+
+    text_file = path.with_suffix(".txt")
+    try:
+        text = text_file.read_text(encoding="utf-8").strip() if text_file.exists() else path.stem
+        return Reply.from_wav(path, text)
+    except OSError as error:
+        raise CommandError(ExitCode.NO_SUCH_FILE, f"{path}: {error.strerror}") from error
+    except (wave.Error, EOFError) as error:
+        raise CommandError(ExitCode.NOT_AUDIO, f"{path}: not a PCM WAV file ({error})") from error
+    except ValueError as error:  # names the file, and what it holds
+        raise CommandError(ExitCode.NOT_AUDIO, str(error)) from error
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:
+        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")
+    return port

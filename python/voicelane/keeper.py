@@ -1,0 +1,110 @@
+"""Keeps a session connected: reconnects after a loss, renews before it expires."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from .errors import VoiceLiveError
+from .link import Link
+from .reconnect import ReconnectPolicy
+
+_log = logging.getLogger(__name__)
+
+_PAUSE_POLL_S = 0.1
+# With so little left of a session, it is renewed even where somebody speaks.
+_LAST_CALL_S = 5.0
+
+
+class Keeper:
+    """Replaces the link of a session when it is lost or about to expire.
+
+    Args:
+        policy: decides what is tried again, and when.
+        open_link: opens a fresh link that knows the conversation.
+        swap: makes a fresh link the session's.
+        is_pause: whether nobody speaks.
+        lost: is told that there is no connection for now.
+        emit: tells the handlers.
+    """
+
+    def __init__(
+        self,
+        policy: ReconnectPolicy,
+        open_link: Callable[[], Awaitable[Link]],
+        swap: Callable[[Link], Awaitable[None]],
+        is_pause: Callable[[], bool],
+        lost: Callable[[], None],
+        emit: Callable[[str, Any], None],
+    ) -> None:
+        self._policy = policy
+        self._open_link = open_link
+        self._swap = swap
+        self._is_pause = is_pause
+        self._lost = lost
+        self._emit = emit
+
+    async def keep(self, link: Link) -> VoiceLiveError | None:
+        """Returns when the connection is lost for good; the error says why."""
+        while True:
+            fresh, error = None, None
+            if await self._expires(link):
+                fresh = await self._open_beside(link)
+            if fresh is None:
+                error = link.task.result()
+                fresh = await self._reconnect(error) if error is not None else None
+                if fresh is None:
+                    return error
+            try:
+                await self._swap(fresh)
+            except BaseException:
+                await fresh.close()
+                raise
+            link = fresh
+            if error is not None:
+                self._emit("reconnected", {})
+
+    async def _expires(self, link: Link) -> bool:
+        """Waits until the link has ended (False), or is to be renewed and there is a pause (True)."""
+        renew_s = self._renewal_delay_s(link)
+        await asyncio.wait({link.task}, timeout=renew_s)
+        while not link.task.done():
+            left_s = (link.expires_at_s or 0) - time.time()
+            if self._is_pause() or left_s < _LAST_CALL_S:
+                return True
+            await asyncio.wait({link.task}, timeout=_PAUSE_POLL_S)
+        return False
+
+    def _renewal_delay_s(self, link: Link) -> float | None:
+        if link.expires_at_s is None:
+            return None
+        delay_s = link.expires_at_s - time.time() - self._policy.renew_before_s
+        # A session that is to expire at once has a clock that is not ours: it is left to expire.
+        return delay_s if delay_s > 0 else None
+
+    async def _open_beside(self, link: Link) -> Link | None:
+        """Opens the next link; where that fails, the old one is used to its end."""
+        try:
+            return await self._open_link()
+        except VoiceLiveError:
+            _log.warning("The session could not be renewed before it expires", exc_info=True)
+            await asyncio.wait({link.task})
+            return None
+
+    async def _reconnect(self, error: VoiceLiveError) -> Link | None:
+        self._lost()
+        self._emit("error", str(error))
+        for attempt, delay_s in enumerate(self._policy.delays_s(), start=1):
+            if not self._policy.is_retryable(error):
+                return None
+            payload = {"error": str(error), "attempt": attempt, "delay_s": delay_s}
+            self._emit("reconnecting", payload)
+            await asyncio.sleep(delay_s)
+            try:
+                return await self._open_link()
+            except VoiceLiveError as next_error:
+                error = next_error
+        return None

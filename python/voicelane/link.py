@@ -1,0 +1,210 @@
+"""One open connection and the two tasks that serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from ._core import PlaybackBuffer
+from .actions import Action
+from .errors import ServiceError, SessionNotReadyError, VoiceLiveError
+from .protocol import Conversation, trim_to_whole_samples
+from .transport import Transport
+from .uplink import Uplink
+
+_log = logging.getLogger(__name__)
+
+
+class Link:
+    """Serves a connection until it ends: one reader, one sender.
+
+    The session's settings and history are sent first, and only then what the uplink holds: nothing that
+    the caller sends can overtake them.
+
+    Args:
+        transport: the open connection.
+        conversation: decides.
+        uplink: what waits to be sent; outlives this connection.
+        playback: takes the audio.
+        obey: carries out the conversation's actions.
+        report: is told of a server event that cannot be read.
+    """
+
+    def __init__(
+        self,
+        transport: Transport,
+        conversation: Conversation,
+        uplink: Uplink,
+        playback: PlaybackBuffer,
+        obey: Callable[[Link, Iterable[Action]], None],
+        report: Callable[[ValueError], None],
+    ) -> None:
+        self.transport = transport
+        self.conversation = conversation
+        self._uplink = uplink
+        self._playback = playback
+        self._obey = obey
+        self._report = report
+        self.session_id: str | None = None
+        self.expires_at_s: float | None = None
+        self._accepted = asyncio.Event()
+        self._refused: ServiceError | None = None
+        self._updates: OrderedDict[str, asyncio.Future[None]] = OrderedDict()
+        self.replayed_ids: set[str] = set()
+        self._reader: asyncio.Task[None] | None = None
+        self._task: asyncio.Task[VoiceLiveError | None] | None = None
+
+    def accept(self, session_id: str | None, expires_at_s: float | None) -> None:
+        """The service accepted the session, or a change of it."""
+        self.session_id = session_id
+        self.expires_at_s = expires_at_s
+        if self._accepted.is_set() and self._updates:
+            # Confirmations carry no id: they come in the order of the changes.
+            _, accepted = self._updates.popitem(last=False)
+            if not accepted.done():
+                accepted.set_result(None)
+        self._accepted.set()
+
+    def refuse(self, error: ServiceError) -> bool:
+        """Whether it was the session's settings, or a change of them, that the service refused."""
+        if not self._accepted.is_set():
+            self._refused = error
+            self._accepted.set()
+            return True
+        refused = self._updates.pop(error.event_id or "", None)
+        if refused is None:
+            return False
+        if not refused.done():
+            refused.set_exception(error)
+        return True
+
+    async def update(self, session: Mapping[str, Any], timeout_s: float) -> None:
+        """Changes settings, and waits until the service has accepted them.
+
+        Raises:
+            ServiceError: it refused them.
+            SessionNotReadyError: it said nothing in time, or the connection ended before.
+        """
+        event_id = f"voicelane-update-{secrets.token_hex(6)}"
+        accepted = asyncio.get_running_loop().create_future()
+        self._updates[event_id] = accepted
+        event = {"type": "session.update", "event_id": event_id, "session": session}
+        self._uplink.put_event(event)
+        done, _ = await asyncio.wait(
+            {accepted, self.task}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+        )
+        self._updates.pop(event_id, None)
+        if accepted not in done:
+            raise SessionNotReadyError(
+                "Azure Voice Live did not confirm the session's new settings"
+            )
+        accepted.result()
+
+    async def open(
+        self, session: Mapping[str, Any], history: Iterable[Mapping[str, Any]], timeout_s: float
+    ) -> None:
+        """Sends the settings, waits until they are accepted, and tells the history.
+
+        Raises:
+            ServiceError: the service refused the settings.
+            SessionNotReadyError: it said nothing in time.
+            ConnectionLostError: the connection ended before.
+        """
+        await self.transport.send({"type": "session.update", "session": session})
+        reader = asyncio.create_task(self._read(), name="azure-voice-live-reader")
+        accepted = asyncio.create_task(self._accepted.wait())
+        try:
+            await asyncio.wait(
+                {reader, accepted}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
+            )
+            if self._refused is not None:
+                raise self._refused
+            if not self._accepted.is_set():
+                if reader.done():
+                    reader.result()
+                raise SessionNotReadyError("Azure Voice Live session did not become ready in time")
+            for event in history:
+                await self.transport.send(event)
+                self.replayed_ids.add(event["item"]["id"])
+        except BaseException:
+            await _cancel(reader)
+            raise
+        finally:
+            accepted.cancel()
+        self._reader = reader
+
+    def start(self) -> None:
+        """Begins to send what the uplink holds. From now on the uplink is this link's."""
+        assert self._reader is not None, "the link is not open"
+        name = "azure-voice-live-events"
+        self._task = asyncio.create_task(self._serve(self._reader), name=name)
+
+    @property
+    def task(self) -> asyncio.Task[VoiceLiveError | None]:
+        """Ends with the connection; its result says why."""
+        assert self._task is not None, "the link was not started"
+        return self._task
+
+    async def stop(self) -> None:
+        """Ends both tasks: nothing is read or sent any more."""
+        await _cancel(*(task for task in (self._task, self._reader) if task is not None))
+
+    async def close(self) -> None:
+        """Ends both tasks and the connection. Idempotent."""
+        try:
+            await self.stop()
+        finally:
+            await self.transport.close()
+
+    async def _serve(self, reader: asyncio.Task[None]) -> VoiceLiveError | None:
+        sender = asyncio.create_task(self._send(), name="azure-voice-live-sender")
+        try:
+            done, _ = await asyncio.wait({reader, sender}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await _cancel(reader, sender)
+        error = next(task.exception() for task in done)
+        if error is None or isinstance(error, VoiceLiveError):
+            return error
+        _log.error("The session met a fault of voicelane itself", exc_info=error)
+        return VoiceLiveError(f"Error processing events: {error!r}")
+
+    async def _read(self) -> None:
+        while True:
+            text = await self.transport.receive()
+            try:
+                self._handle(text)
+            except ValueError as error:
+                trimmed = trim_to_whole_samples(text)
+                if trimmed is None:
+                    self._report(error)
+                else:
+                    _log.warning("An audio delta ended within a sample: its last byte was dropped")
+                    self._handle(trimmed)
+
+    def _handle(self, text: bytes) -> None:
+        conversation = self.conversation
+        accepted = conversation.accepted_response_id
+        delta = self._playback.write_event(text, response_id=accepted)
+        if delta is not None:
+            self._obey(self, conversation.handle_audio(delta))
+        else:
+            self._obey(self, conversation.handle(json.loads(text)))
+
+    async def _send(self) -> None:
+        while True:
+            match await self._uplink.get():
+                case str(text):
+                    await self.transport.send_text(text)
+                case event:
+                    await self.transport.send(event)
+
+
+async def _cancel(*tasks: asyncio.Task[Any]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,50 @@
+"""What a session measures of itself."""
+
+from __future__ import annotations
+
+from collections import deque
+from statistics import quantiles
+from typing import Any
+
+_KEPT = 512
+
+
+class Latency:
+    """The latest durations of one kind, in milliseconds."""
+
+    def __init__(self) -> None:
+        self._recent_ms: deque[float] = deque(maxlen=_KEPT)
+        self._started_s: float | None = None
+
+    def start(self, now_s: float) -> None:
+        """Something began; a second start begins anew."""
+        self._started_s = now_s
+
+    def stop(self, now_s: float) -> None:
+        """It ended; without a start, nothing is noted."""
+        if self._started_s is not None:
+            self._recent_ms.append(1000 * (now_s - self._started_s))
+            self._started_s = None
+
+    def summary(self) -> dict[str, Any]:
+        """Count, median and 99th percentile of the latest 512; None where there is none."""
+        values = sorted(self._recent_ms)
+        if len(values) < 2:
+            only = values[0] if values else None
+            return {"count": len(values), "p50_ms": only, "p99_ms": only}
+        percentiles = quantiles(values, n=100, method="inclusive")
+        return {"count": len(values), "p50_ms": percentiles[49], "p99_ms": percentiles[98]}
+
+
+class Metrics:
+    """The counters and latencies of one session, over all its connections."""
+
+    def __init__(self) -> None:
+        self.audio_in_ms = 0.0
+        self.num_errors = 0
+        self.num_reconnects = 0
+        # End of the user's speech, as the service tells it, to the first audio of the answer...
+        self.first_audio = Latency()  # ...received
+        self.first_heard = Latency()  # ...and heard
+        # From an interrupt to the consumer's next read.
+        self.silence = Latency()

@@ -1,0 +1,86 @@
+"""What is being heard: tells when the agent begins and ends to be, and how long that took."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ._core import PlaybackBuffer
+from .metrics import Metrics
+from .play_head import PlayHeadWatch, Progress
+
+# Long enough for no click, short enough for nobody to wait for it.
+INTERRUPT_FADE_MS = 20
+
+
+class Playout:
+    """The agent's speech between the buffer and the listener.
+
+    Args:
+        playback: the buffer.
+        metrics: takes the latencies.
+        emit: tells the handlers.
+    """
+
+    def __init__(
+        self, playback: PlaybackBuffer, metrics: Metrics, emit: Callable[[str, Any], None]
+    ) -> None:
+        self.agent_is_heard = False
+        self._playback = playback
+        self._metrics = metrics
+        self._emit = emit
+        self._head = PlayHeadWatch(playback)
+
+    def user_speech_ended(self) -> None:
+        """The user waits for an answer from now on."""
+        now_s = time.monotonic()
+        self._metrics.first_audio.start(now_s)
+        self._metrics.first_heard.start(now_s)
+
+    def begins(self, frames: int) -> None:
+        """The first audio of an answer is in the buffer: so many frames of it."""
+        self._metrics.first_audio.stop(time.monotonic())
+        stats = self._playback.stats()
+        before = stats["played_frames"] + stats["buffered_frames"] - frames
+        self._head.when(Progress.HEARD, before + 1, self._started)
+
+    def is_complete(self) -> None:
+        """The last audio of an answer is in the buffer."""
+        self._playback.finish()
+        self.when_passed(self._ended)
+
+    def when_passed(self, reached: Callable[[], None]) -> None:
+        """Calls back once everything that is in the buffer now was heard, or dropped."""
+        self._head.when(Progress.PASSED, self._playback.stats()["written_frames"], reached)
+
+    def interrupt(self) -> None:
+        """Drops what was not heard yet."""
+        if self._playback.buffered_ms > 0:
+            dropped = self._head.progress()[Progress.DROPPED]
+            self._metrics.silence.start(time.monotonic())
+            self._head.when(Progress.DROPPED, dropped + 1, self._silent)
+        self._playback.interrupt(fade_ms=INTERRUPT_FADE_MS)
+        self._head.give_up(Progress.HEARD)
+        self._head.check()
+        self._ended()
+
+    async def close(self) -> None:
+        """Drops everything and ends the watch."""
+        self._playback.clear()
+        await self._head.close()
+        self._ended()
+
+    def _silent(self) -> None:
+        self._metrics.silence.stop(time.monotonic())
+
+    def _started(self) -> None:
+        self._metrics.first_heard.stop(time.monotonic())
+        if not self.agent_is_heard:
+            self.agent_is_heard = True
+            self._emit("agent_speech_started", {})
+
+    def _ended(self) -> None:
+        if self.agent_is_heard:
+            self.agent_is_heard = False
+            self._emit("agent_speech_ended", {})

@@ -1,0 +1,473 @@
+"""The conversation without I/O: events in, actions out."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from support import Recording
+from voicelane.actions import (
+    Action,
+    Emit,
+    Fault,
+    InterruptPlayback,
+    ReplyDone,
+    ReplyFailed,
+    Send,
+    SessionReady,
+    SpeechBegins,
+    SpeechComplete,
+)
+from voicelane.history import History
+from voicelane.protocol import Conversation, trim_to_whole_samples
+from voicelane.reply import Reply
+
+
+@dataclass
+class Head:
+    item_id: str | None = None
+    content_index: int = 0
+    audio_end_ms: int = 0
+
+
+@dataclass
+class Delta:
+    response_id: str | None = "r1"
+    item_id: str | None = "i1"
+    num_frames: int = 24_000
+    written_frames: int = 24_000
+
+
+class Service:
+    """A conversation, and the service's part in it."""
+
+    def __init__(self, **turn_detection: Any) -> None:
+        self.head = Head()
+        self.history = History()
+        self.conversation = Conversation(
+            lambda: self.head, sample_rate_hz=24_000, history=self.history
+        )
+        session = {"id": "s", "turn_detection": turn_detection}
+        assert self.says("session.updated", session=session) == [SessionReady("s", None)]
+
+    def says(self, kind: str, **fields: Any) -> list[Action]:
+        return self.conversation.handle({"type": kind, **fields})
+
+    def is_asked(self, request: Any = None) -> tuple[Reply, list[Action]]:
+        reply = Reply(request)
+        return reply, self.conversation.request_response(reply)
+
+    def creates(self, response: str = "r1") -> list[Action]:
+        return self.says("response.created", response={"id": response})
+
+    def finishes(
+        self, response: str = "r1", status: str = "completed", **more: Any
+    ) -> list[Action]:
+        return self.says("response.done", response={"id": response, "status": status, **more})
+
+    def speaks(self, **fields: Any) -> list[Action]:
+        return self.conversation.handle_audio(Delta(**fields))
+
+
+def sent(actions: list[Action]) -> list[Any]:
+    return [action.event for action in actions if isinstance(action, Send)]
+
+
+def emitted(actions: list[Action]) -> list[str]:
+    return [action.event for action in actions if isinstance(action, Emit)]
+
+
+def test_a_response_is_heard_from_its_first_delta_to_its_end() -> None:
+    service = Service()
+    assert service.conversation.accepted_response_id == ""
+    service.creates()
+    assert service.conversation.accepted_response_id == "r1"
+    assert service.speaks() == [SpeechBegins(24_000)]
+    assert service.speaks() == []
+    assert service.conversation.agent_is_speaking
+    ended = service.says("response.audio.done", response_id="r1")
+    assert ended == [SpeechComplete()]
+    usage = {"total_tokens": 3}
+    done = {"response_id": "r1", "status": "completed", "usage": usage}
+    reply_done, told = service.finishes(usage=usage)
+    assert isinstance(reply_done, ReplyDone)
+    reply = reply_done.reply
+    assert (reply.response_id, reply.status, reply.usage) == ("r1", "completed", usage)
+    assert told == Emit("response_done", done)
+    assert service.conversation.accepted_response_id == ""
+
+
+def test_barge_in_interrupts_and_truncates_at_what_was_heard() -> None:
+    service = Service()
+    service.creates()
+    service.speaks()
+    service.head = Head("i1", 0, 480)
+    actions = service.says("input_audio_buffer.speech_started", item_id="u1")
+    assert actions == [
+        Emit("user_speech_started", {"type": "done"}),
+        InterruptPlayback(),
+        Send(
+            {
+                "type": "conversation.item.truncate",
+                "item_id": "i1",
+                "content_index": 0,
+                "audio_end_ms": 480,
+            }
+        ),
+    ]
+    # What still arrives of that response is stale, until the next one.
+    assert service.conversation.accepted_response_id == ""
+    assert service.speaks() == []
+    assert service.says("response.audio.done", response_id="r1") == []
+    assert emitted(service.finishes(status="cancelled")) == ["response_done"]
+    service.creates("r2")
+    assert service.conversation.accepted_response_id == "r2"
+    # The same play head does not truncate a second time.
+    again = service.says("input_audio_buffer.speech_started", item_id="u2")
+    assert sent(again) == []
+
+
+@pytest.mark.parametrize(
+    ("heard_ms", "why"),
+    [(0, "unheard"), (1000, "heard to its end"), (1200, "more than was received")],
+)
+def test_nothing_is_truncated_where_there_is_nothing_to_cut(heard_ms: int, why: str) -> None:
+    service = Service()
+    service.creates()
+    service.speaks()  # one second
+    service.head = Head("i1", 0, heard_ms)
+    assert sent(service.says("input_audio_buffer.speech_started")) == [], why
+
+
+def test_a_service_that_truncates_by_itself_is_left_alone() -> None:
+    service = Service(auto_truncate=True)
+    service.creates()
+    service.speaks()
+    service.head = Head("i1", 0, 480)
+    assert sent(service.says("input_audio_buffer.speech_started")) == []
+
+
+def test_a_cancel_is_sent_only_where_a_response_is_active_and_the_service_does_not_cancel() -> None:
+    cancel = {"type": "response.cancel", "response_id": "r1"}
+    for interrupts_itself in (True, False):
+        service = Service(interrupt_response=interrupts_itself)
+        assert sent(service.says("input_audio_buffer.speech_started")) == []
+        assert sent(service.conversation.interrupt()) == []
+        service.creates()
+        expected = [] if interrupts_itself else [cancel]
+        assert sent(service.says("input_audio_buffer.speech_started")) == expected
+        assert sent(service.conversation.interrupt()) == [cancel], "the caller's own wish"
+        service.finishes(status="cancelled")
+        assert sent(service.conversation.interrupt()) == []
+
+
+def requests(actions: list[Action]) -> list[Any]:
+    """What is asked for, without the ids of the requests."""
+    return [{k: v for k, v in event.items() if k != "event_id"} for event in sent(actions)]
+
+
+def test_responses_are_asked_for_one_at_a_time() -> None:
+    service = Service()
+    two = {"type": "response.create", "response": {"instructions": "two"}}
+    first, asked = service.is_asked()
+    assert requests(asked) == [{"type": "response.create"}]
+    second, asked = service.is_asked({"instructions": "two"})
+    assert asked == []  # the first is asked for, not yet begun
+    service.creates("r1")
+    assert service.is_asked()[1] == []
+    assert requests(service.finishes("r1")) == [two]
+    service.creates("r2")
+    assert requests(service.finishes("r2")) == [{"type": "response.create"}]
+    service.creates("r3")
+    assert requests(service.finishes("r3")) == []
+    assert requests(service.is_asked()[1]) == [{"type": "response.create"}]
+    assert (first.response_id, second.response_id) == ("r1", "r2")
+
+
+def test_a_refused_request_fails_and_does_not_block_the_next() -> None:
+    service = Service()
+    first, asked = service.is_asked()
+    second, _ = service.is_asked({"instructions": "two"})
+    event_id = asked[0].event["event_id"]  # type: ignore[union-attr]
+    other = service.says("error", error={"message": "Not about it.", "event_id": "another"})
+    assert [type(action) for action in other] == [Fault]
+    refused = service.says("error", error={"code": "x", "message": "No.", "event_id": event_id})
+    assert refused[0] == ReplyFailed(first, refused[1].error)  # type: ignore[union-attr]
+    assert requests(refused) == [{"type": "response.create", "response": {"instructions": "two"}}]
+    service.creates("r1")
+    assert second.response_id == "r1"
+
+
+@pytest.mark.parametrize("created_first", [True, False])
+def test_a_request_that_meets_the_services_own_response_is_made_again(created_first: bool) -> None:
+    service = Service()
+    reply, asked = service.is_asked()
+    event_id = sent(asked)[0]["event_id"]
+    refusal = {
+        "code": "conversation_already_has_active_response",
+        "message": "Busy.",
+        "event_id": event_id,
+    }
+    if created_first:
+        service.creates("of the user's turn")
+    assert service.says("error", error=refusal) == []
+    if not created_first:
+        service.creates("of the user's turn")
+    assert (reply.response_id, reply.status) == (None, "waiting")
+    actions = service.finishes("of the user's turn")
+    assert requests(actions) == [{"type": "response.create"}]
+    assert [action.reply is reply for action in actions if isinstance(action, ReplyDone)] == [False]
+    service.creates("ours")
+    assert reply.response_id == "ours"
+
+
+async def test_an_interrupt_forgets_what_was_asked_for() -> None:
+    service = Service()
+    service.is_asked()
+    waiting, _ = service.is_asked()
+    service.creates()
+    service.conversation.interrupt()
+    assert (await waiting).status == "cancelled"
+    assert sent(service.finishes(status="cancelled")) == []
+
+
+async def test_what_was_not_heard_is_asked_for_again_on_the_next_connection() -> None:
+    service = Service()
+    active, _ = service.is_asked()
+    service.creates()
+    service.speaks()
+    waiting, _ = service.is_asked()
+    assert service.conversation.abandon() == [active, waiting]
+    # Half heard: its rest is lost, and it is not begun anew.
+    service = Service()
+    active, _ = service.is_asked()
+    waiting, _ = service.is_asked()
+    service.creates()
+    item = {"id": "i1", "type": "message", "role": "assistant", "content": []}
+    service.says("conversation.item.created", item=item)
+    service.says("response.audio_transcript.delta", item_id="i1", delta="one two three four")
+    service.speaks()
+    service.head = Head("i1", 0, 500)
+    assert service.conversation.abandon() == [waiting]
+    assert (await active).status == "incomplete"
+    assert texts(service.history) == [("assistant", "one two")]
+
+
+def texts(history: History) -> list[tuple[str, str]]:
+    items = [event["item"] for event in history.replay()]
+    return [(item["role"], item["content"][0]["text"]) for item in items if "role" in item]
+
+
+def test_the_history_has_what_was_said_and_of_what_was_cut_off_what_was_heard() -> None:
+    service = Service()
+    user = {"id": "u1", "type": "message", "role": "user", "content": [{"type": "input_audio"}]}
+    service.says("conversation.item.created", item=user)
+    service.creates()
+    for item_id, role in (("i1", "assistant"), ("gone", "user")):
+        item = {"id": item_id, "type": "message", "role": role, "content": []}
+        service.says("conversation.item.created", item=item)
+    kind = "conversation.item.input_audio_transcription.completed"
+    service.says(kind, item_id="u1", transcript="Hello?")
+    service.says(kind, item_id="gone", transcript="Forget it.")
+    service.says("conversation.item.deleted", item_id="gone")
+    service.speaks()
+    service.head = Head("i1", 0, 500)
+    service.says("input_audio_buffer.speech_started")
+    # The whole text comes even though the audio was cut off.
+    service.says("response.audio_transcript.done", item_id="i1", transcript="one two three four")
+    service.finishes(status="cancelled")
+    assert texts(service.history) == [("user", "Hello?"), ("assistant", "one two")]
+    call = {"id": "c1", "type": "function_call", "name": "f", "call_id": "k", "arguments": ""}
+    service.says("conversation.item.created", item=call)
+    service.says(
+        "response.output_item.done", item={**call, "arguments": "{}", "status": "completed"}
+    )
+    output = {"id": "o1", "type": "function_call_output", "call_id": "k", "output": "4"}
+    service.says("conversation.item.created", item={**output, "object": "realtime.item"})
+    service.says("conversation.item.created", item=output)
+    assert [event["item"] for event in service.history.replay()[2:]] == [
+        {"id": "c1", "type": "function_call", "name": "f", "call_id": "k", "arguments": "{}"},
+        output,
+    ]
+
+
+def test_the_history_is_bounded() -> None:
+    history = History(max_items=2)
+    for n in range(4):
+        content = [{"type": "input_text", "text": f"text {n}"}]
+        history.add({"id": str(n), "type": "message", "role": "user", "content": content})
+    assert texts(history) == [("user", "text 2"), ("user", "text 3")]
+
+
+def test_waiting_responses_are_bounded() -> None:
+    service = Service()
+    service.creates()
+    for _ in range(64):
+        service.is_asked()
+    reply, refused = service.is_asked()
+    assert isinstance(refused[0], ReplyFailed)
+    assert refused[0].reply is reply
+    assert "at most 64 waiting responses" in str(refused[0].error)
+
+
+def test_errors_are_told_with_their_structure_and_benign_ones_are_not() -> None:
+    service = Service()
+    details = {
+        "type": "invalid_request_error",
+        "code": "bad",
+        "message": "Bad.",
+        "param": "p",
+        "event_id": "e",
+    }
+    [fault] = service.says("error", error=details)
+    assert isinstance(fault, Fault)
+    error = fault.error
+    assert str(error) == "Azure Voice Live error: Bad."
+    assert (error.code, error.param, error.event_id, error.retryable) == ("bad", "p", "e", False)
+    assert service.says("error", error={"code": "response_cancel_not_active"}) == []
+
+
+def test_a_failed_response_is_a_fault_with_its_reason() -> None:
+    service = Service()
+    service.creates()
+    error = {"type": "server_error", "code": "overloaded", "message": "Too many."}
+    actions = service.finishes(status="failed", status_details={"type": "failed", "error": error})
+    [fault] = [action for action in actions if isinstance(action, Fault)]
+    assert (fault.error.message, fault.error.code, fault.error.retryable) == (
+        "Too many.",
+        "overloaded",
+        True,
+    )
+
+
+def said(actions: list[Action]) -> list[tuple[str, str, bool]]:
+    payloads = [one.payload for one in actions if isinstance(one, Emit) and "role" in one.payload]
+    return [(one["role"], one["text"], one["is_final"]) for one in payloads]
+
+
+def test_the_users_words_come_once_whatever_the_model() -> None:
+    # Realtime models: null in the item, then the transcription.
+    service = Service()
+    item = {"id": "u1", "role": "user", "content": [{"type": "input_audio", "transcript": None}]}
+    assert service.says("conversation.item.created", item=item) == []
+    kind = "conversation.item.input_audio_transcription"
+    assert said(service.says(f"{kind}.delta", item_id="u1", delta="Good ")) == [
+        ("user", "Good ", False)
+    ]
+    assert said(service.says(f"{kind}.delta", item_id="u1", delta="day")) == [
+        ("user", "Good day", False)
+    ]
+    done = service.says(f"{kind}.completed", item_id="u1", content_index=0, transcript="Good day.")
+    assert said(done) == [("user", "Good day.", True)]
+    # Cascaded models: the transcription, then the item with the same words.
+    service.says(f"{kind}.completed", item_id="u2", transcript="And you?")
+    item = {
+        "id": "u2",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": "And you?"}],
+    }
+    assert service.says("conversation.item.created", item=item) == []
+    # Words that come in the item alone are told too.
+    item["id"] = "u3"
+    assert said(service.says("conversation.item.created", item=item)) == [
+        ("user", "And you?", True)
+    ]
+
+
+@pytest.mark.parametrize("name", ["text_in_audio_out_turn.yaml", "tool_call_round.yaml"])
+def test_the_recordings_have_no_event_that_surprises(name: str) -> None:
+    service = Service()
+    for frame in Recording(name).frames:
+        if frame["direction"] == "received":
+            actions = service.conversation.handle(frame["data"])
+            assert not [action for action in actions if isinstance(action, Fault)]
+
+
+ANY_JSON = st.sampled_from(
+    [
+        None,
+        True,
+        0,
+        -1.5,
+        "",
+        "r1",
+        "i1",
+        [],
+        [None],
+        [{}],
+        {},
+        {"id": 7},
+        {"id": "i1", "type": "message"},
+        {"id": "r1", "status": 3, "content": ["x"]},
+        {"code": [], "message": None},
+        {"turn_detection": "x"},
+    ]
+)
+KINDS = [
+    "session.updated",
+    "error",
+    "response.created",
+    "response.done",
+    "response.audio.done",
+    "response.text.done",
+    "response.text.delta",
+    "response.audio_transcript.delta",
+    "response.audio_transcript.done",
+    "conversation.item.created",
+    "conversation.item.input_audio_transcription.delta",
+    "conversation.item.input_audio_transcription.completed",
+    "input_audio_buffer.speech_started",
+    "input_audio_buffer.speech_stopped",
+]
+FIELDS = [
+    "session",
+    "error",
+    "response",
+    "item",
+    "response_id",
+    "item_id",
+    "delta",
+    "text",
+    "transcript",
+]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(KINDS), st.dictionaries(st.sampled_from(FIELDS), ANY_JSON, max_size=4)
+        ),
+        max_size=8,
+    )
+)
+def test_no_event_however_odd_breaks_the_conversation(
+    events: list[tuple[str, dict[str, Any]]],
+) -> None:
+    service = Service()
+    for kind, fields in events:
+        service.says(kind, **fields)
+
+
+def test_an_audio_delta_is_trimmed_to_whole_samples_and_nothing_else_is() -> None:
+    def delta(audio: bytes, kind: str = "response.audio.delta") -> bytes:
+        return json.dumps(
+            {"type": kind, "delta": base64.b64encode(audio).decode(), "x": 1}
+        ).encode()
+
+    assert json.loads(trim_to_whole_samples(delta(b"abc")) or b"") == json.loads(delta(b"ab"))
+    others = [
+        delta(b"ab"),
+        delta(b"abc", "else"),
+        b"",
+        b"[]",
+        b"{}",
+        b'{"delta": 1}',
+        b'{"delta": "!"}',
+    ]
+    assert [trim_to_whole_samples(text) for text in others] == [None] * len(others)
