@@ -50,7 +50,7 @@ LOOM = RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom LOOM_MAX_PREEMPTIONS=
 LOOM_DEPTH = 2
 
 loom: LOOM_DEPTH = 3
-loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4 for an hour of it)
+loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4: deeper still)
 	$(LOOM) cargo test --test loom_playback
 
 sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
