@@ -21,6 +21,7 @@ import pybase64
 import pytest
 import scipy.signal
 import soxr
+
 from audio import Pcm, from_bytes, read_wav, to_pcm, tone
 from voicelane._core import CaptureEncoder
 

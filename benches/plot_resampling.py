@@ -20,8 +20,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import matplotlib.pyplot as plt
-from audio import Float, from_bytes, to_pcm, tone
 from bench_capture import LIBRARIES, Conversion, calls_of
+
+from audio import Float, from_bytes, to_pcm, tone
 from voicelane._core import Resampler
 
 SOURCE_HZ, TARGET_HZ = 48_000, 24_000
