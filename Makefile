@@ -9,10 +9,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python loom sanitize docs clean
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python loom sanitize bench-playback plot-playback docs clean
 
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
@@ -56,6 +56,13 @@ loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=
 sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
 	scripts/sanitize
 
+bench-playback: build $(VENV)/.bench  ## Playback beside its peers; with .venv-videosdk, beside videosdk-agents too
+	$(BIN)/python -m pytest -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+
+plot-playback: build $(VENV)/.bench  ## docs/img/playback-*.svg and .png, docs/audio/barge-in.wav
+	$(BIN)/python benches/plot_playback.py
+	$(BIN)/python benches/record_barge_in.py
+
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
@@ -72,4 +79,8 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 
 $(VENV)/.test: $(VENV)/.base
 	@$(BIN)/python -m pip install --group test
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@

@@ -2,8 +2,9 @@
 
     pytest benches/bench_playback.py --benchmark-json=playback.json
 
-A round is 1000 such turns. Each library runs in a process of its own on one CPU; what it plays is checked first, and a
-wrong answer is recorded, not ranked. The median and the 99th percentile of a turn are in ``extra_info``.
+A round is 1000 such turns. Each library runs in a process of its own on one CPU; what it plays is
+checked first, and a wrong answer is recorded, not ranked. The median and the 99th percentile of a turn
+are in ``extra_info``.
 """
 
 from collections.abc import Iterator

@@ -5,7 +5,7 @@ Takes one command a line and answers each with a line of JSON:
     check               plays a known reply; is what came out the same?
     turns COUNT         that many turns, each 100 ms pushed as an event and 5 x 20 ms read
     backlog SECONDS     100 turns with that much waiting
-    at_once SECONDS     pushes that much in one event
+    at_once SECONDS     pushes that much in one event, up to five times
 
 Where frames are paced, the clock is one of our own: a sleep moves it and takes no time.
 """
@@ -163,11 +163,14 @@ async def backlog(make: Callable[[], Peer], seconds: int) -> dict[str, float]:
 
 
 async def at_once(make: Callable[[], Peer], seconds: int) -> dict[str, float]:
-    peer = make()
     text = event_text(bytes(48_000 * seconds))
-    start_ns = perf_counter_ns()
-    await peer.push(text)
-    return {"us": (perf_counter_ns() - start_ns) / 1000}
+    times: list[float] = []
+    while len(times) < 5 and sum(times) < 1e6:  # once is enough where it takes long
+        peer = make()
+        start_ns = perf_counter_ns()
+        await peer.push(text)
+        times.append((perf_counter_ns() - start_ns) / 1000)
+    return {"us": sorted(times)[len(times) // 2]}
 
 
 async def main(library: str) -> None:

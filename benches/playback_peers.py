@@ -40,7 +40,8 @@ class Peer:
 
     def ask(self, command: str) -> dict[str, Any]:
         """The answer to a command."""
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.write(command + "\n")
         self._process.stdin.flush()
         # What a library prints by itself is no answer.
@@ -54,7 +55,8 @@ class Peer:
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        assert self._process.stdin and self._process.stdout
+        assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()

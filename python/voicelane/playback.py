@@ -75,7 +75,10 @@ class PlaybackTrack(EventEmitter):
         self.id = str(uuid.uuid4())
         self._as_av = frame_type == "av" or (frame_type == "auto" and find_spec("av") is not None)
         self._pcm = bytearray(self.frame_frames * playback.output_channels * 2)
-        self._grace_frames = round(grace_ms * playback.output_rate_hz / 1000)
+        self._rate_hz = playback.output_rate_hz
+        self._time_base = Fraction(1, self._rate_hz)
+        self._frame_s = self.frame_frames / self._rate_hz
+        self._grace_frames = round(grace_ms * self._rate_hz / 1000)
         self._stopped = False
         # The schedule: frame `_next_frame` of the listener's clock is due that long after the start.
         self._started_s: float | None = None
@@ -125,10 +128,11 @@ class PlaybackTrack(EventEmitter):
 
     async def _wait_until_due(self) -> None:
         clock = asyncio.get_running_loop().time
-        while self.readyState == "live":
-            wait_s = self._due_s(clock()) - clock()
+        while not self._stopped:
+            now_s = clock()
+            wait_s = self._due_s(now_s) - now_s
             if wait_s <= 0:
-                self._last_s = clock()
+                self._last_s = now_s
                 return
             # Looked at again afterwards: another `recv` may have taken the turn.
             await asyncio.sleep(wait_s)
@@ -138,13 +142,12 @@ class PlaybackTrack(EventEmitter):
         if self._started_s is None:
             self._started_s = now_s
             return now_s
-        rate_hz = self.playback.output_rate_hz
-        due_s = self._started_s + self._next_frame / rate_hz
+        due_s = self._started_s + self._next_frame / self._rate_hz
         if now_s - due_s > _LATEST_S:
-            missed = int((now_s - due_s) * rate_hz) // self.frame_frames
+            missed = int((now_s - due_s) / self._frame_s)
             self._next_frame += missed * self.frame_frames
-            due_s = self._started_s + self._next_frame / rate_hz
-        return max(due_s, self._last_s + self.frame_frames / rate_hz / _CATCH_UP_PACE)
+            due_s = self._started_s + self._next_frame / self._rate_hz
+        return max(due_s, self._last_s + self._frame_s / _CATCH_UP_PACE)
 
     def _av_frame(self, pcm: bytes, first_frame: int) -> AudioFrame:
         from av import AudioFrame
@@ -152,8 +155,8 @@ class PlaybackTrack(EventEmitter):
         layout = _AV_LAYOUTS[self.playback.output_channels - 1]
         frame = AudioFrame(format="s16", layout=layout, samples=self.frame_frames)
         frame.planes[0].update(pcm)
-        frame.sample_rate = self.playback.output_rate_hz
-        frame.time_base = Fraction(1, self.playback.output_rate_hz)
+        frame.sample_rate = self._rate_hz
+        frame.time_base = self._time_base
         frame.pts = first_frame
         return frame
 
@@ -164,8 +167,9 @@ class PlaybackTrack(EventEmitter):
                 self._speaking = True
                 self.emit("speech_started")
         self._silent_frames += self.frame_frames - heard_frames
-        is_over = self.playback.is_finished and self._silent_frames >= self._grace_frames
-        if self._speaking and is_over:
+        if not self._speaking or self._silent_frames < self._grace_frames:
+            return
+        if self.playback.is_finished:
             self._speaking = False
             self.emit("speech_ended", self.playback.position)
 

@@ -112,7 +112,7 @@ impl PlaybackWriter {
     pub fn write_event(&mut self, text: &[u8], response_id: Option<&str>) -> Result<Option<AudioDelta>> {
         let Some(event) = delta::find(text)? else { return Ok(None) };
         let item_id = event.item_id.as_deref();
-        let audio = event.delta.as_bytes();
+        let audio = event.delta.as_ref();
         let is_stale = response_id.is_some() && response_id != event.response_id.as_deref();
         let (num_frames, written_frames) = match is_stale {
             true => (self.frames_in(audio)?, 0),

@@ -115,7 +115,12 @@ mod tests {
 
         /// The whole text must be right, whatever of it is wanted.
         #[test]
-        fn refuses_what_is_refused_at_once(text in "[Aw/=-]{0,24}", cut: usize, taken: usize) {
+        fn refuses_what_is_refused_at_once(
+            groups in proptest::collection::vec(proptest::sample::select(&["AAAA", "w/Aw", "AA==", "AAA=", "=", "A-"]), 0..6),
+            cut: usize,
+            taken: usize,
+        ) {
+            let text = groups.concat();
             let at_once = STANDARD.decode_to_vec(&text);
             let decoded_len = decoded_len(text.as_bytes()).unwrap_or_default();
             let taken = taken % (decoded_len + 1);
