@@ -12,6 +12,7 @@ use std::sync::atomic::Ordering::{Acquire, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::thread;
 
+use voicelane::capture::Encoding;
 use voicelane::playback::{PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
 
 const FRAMES: u64 = 1_000_000;
@@ -19,6 +20,7 @@ const ITEM_FRAMES: u64 = 10_000;
 const INTERRUPT_FRAMES: u64 = 7_001;
 /// A frame carries its place on the axis, 15 bits in each channel.
 const CONFIG: PlaybackConfig = PlaybackConfig {
+    encoding: Encoding::Pcm16,
     sample_rate_hz: 24_000,
     num_channels: 2,
     output_rate_hz: 24_000,

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicelane import PlaybackBuffer
+from voicelane import CaptureEncoder, PlaybackBuffer
 from voicelane.errors import ConcurrencyError
 
 PCM = array("h", range(1, 481)).tobytes()
@@ -175,6 +175,26 @@ def test_base64_and_raw_writes_are_the_same(chunks: list[bytes]) -> None:
         assert raw.write(chunk) == text.write_base64(base64.b64encode(chunk)) == len(chunk) // 2
     frames = sum(map(len, chunks)) // 2
     assert raw.read(frames) == text.read(frames) == b"".join(chunks)
+
+
+@pytest.mark.parametrize("law", ["g711_ulaw", "g711_alaw"])
+def test_g711_is_decoded_on_the_way_in(law: Any) -> None:
+    speech = (3000 * np.sin(np.arange(800) / 9)).astype(np.int16)
+    text = CaptureEncoder(8000, 1, encoding=law).encode(speech)
+    buffer = PlaybackBuffer(8000, encoding=law)
+    assert buffer.write_base64(text) == 800
+    heard = np.frombuffer(buffer.read(800), np.int16)
+    assert np.max(np.abs(heard - speech)) < 3000 / 16  # eight bits
+    delta = buffer.write_event(event(delta=text[:8]), response_id=None)
+    assert delta is not None
+    assert (delta.num_frames, delta.written_frames) == (6, 6)
+    stale = buffer.write_event(event(delta="AA=="), response_id="other")
+    assert stale is not None
+    assert (stale.num_frames, stale.written_frames) == (1, 0)
+    with pytest.raises(ValueError, match="base64"):
+        buffer.write_base64("A")
+    with pytest.raises(ValueError, match=r"encoding: expected 'pcm16' or"):
+        PlaybackBuffer(encoding="mp3")  # type: ignore[arg-type]
 
 
 def test_reads_fill_any_writable_buffer() -> None:

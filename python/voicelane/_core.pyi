@@ -232,6 +232,7 @@ class PlaybackBuffer:
         output_rate_hz: of what is read; default as written.
         output_channels: of what is read: 1, `num_channels`, or any number where one channel is written.
         max_buffered_ms: how much may wait to be heard.
+        encoding: what `write_base64` and `write_event` are given; `write` takes PCM in any case.
 
     Raises:
         ValueError: an argument out of range.
@@ -246,6 +247,7 @@ class PlaybackBuffer:
         output_rate_hz: int | None = None,
         output_channels: int = 1,
         max_buffered_ms: int = 600000,
+        encoding: Literal["pcm16", "g711_ulaw", "g711_alaw"] = "pcm16",
     ) -> Self: ...
     def write(self, pcm: Buffer, /, *, item_id: str | None = None, content_index: int = 0) -> int:
         """Append s16le PCM of one content part.

@@ -12,6 +12,7 @@ use super::timeline::{Item, PlaybackPosition};
 use super::writer::PlaybackWriter;
 use crate::audio::pcm::check_channels;
 use crate::audio::resample::check_rate;
+use crate::capture::Encoding;
 use crate::{Error, Result};
 
 /// What a buffer is made for.
@@ -21,6 +22,8 @@ pub struct PlaybackConfig {
     pub sample_rate_hz: u32,
     /// Channels of what is written.
     pub num_channels: usize,
+    /// How base64 and events carry it.
+    pub encoding: Encoding,
     /// Frames per second of what is read.
     pub output_rate_hz: u32,
     /// Channels of what is read: one, as many as are written, or any number where one is written.
@@ -34,6 +37,7 @@ impl Default for PlaybackConfig {
         Self {
             sample_rate_hz: 24_000,
             num_channels: 1,
+            encoding: Encoding::Pcm16,
             output_rate_hz: 24_000,
             output_channels: 1,
             max_buffered_ms: 600_000,

@@ -11,6 +11,8 @@ use super::queue::Sender;
 use super::samples::{NextRing, SampleWriter};
 use super::shared::Shared;
 use super::timeline::Item;
+use crate::audio::g711::Law;
+use crate::capture::Encoding;
 use crate::wire::{base64, delta};
 use crate::{Error, Result};
 
@@ -58,6 +60,8 @@ pub struct PlaybackWriter {
     marks: Sender<Mark>,
     samples: SampleWriter,
     written: u64,
+    /// Room for the code words of an event, reused.
+    codes: Vec<u8>,
     /// The item being written, and those before it that may be in use: the newest last. Kept here so that
     /// the consumer never frees one.
     items: VecDeque<Arc<Item>>,
@@ -72,7 +76,7 @@ impl PlaybackWriter {
         nothing: &Arc<Item>,
     ) -> Self {
         let items = VecDeque::from([Arc::clone(nothing)]);
-        Self { config, written: shared.written(), shared, marks, samples, items }
+        Self { config, written: shared.written(), shared, marks, samples, codes: Vec::new(), items }
     }
 
     /// Appends interleaved samples of one content part.
@@ -82,7 +86,7 @@ impl PlaybackWriter {
     /// # Errors
     /// `PartialFrame` where the samples do not end with a whole frame.
     pub fn write(&mut self, samples: &[i16], item_id: Option<&str>, content_index: u32) -> Result<usize> {
-        let frames = self.whole_frames(samples.len() * 2)?;
+        let frames = whole_frames(samples.len() * 2, 2 * self.config.num_channels)?;
         self.append(frames, item_id, content_index, |parts| {
             let mut rest = samples;
             for part in parts {
@@ -94,7 +98,7 @@ impl PlaybackWriter {
         })
     }
 
-    /// Appends base64 of s16le samples, decoded straight into the queue.
+    /// Appends base64 of s16le samples, decoded straight into the queue, or of G.711 code words.
     ///
     /// # Errors
     /// `InvalidBase64`, and `PartialFrame` where it does not decode to whole frames.
@@ -146,6 +150,9 @@ impl PlaybackWriter {
 
     fn decode_and_append(&mut self, text: &[u8], id: Option<&str>, index: u32) -> Result<(usize, usize)> {
         let frames = self.frames_in(text)?;
+        if let Encoding::G711(law) = self.config.encoding {
+            return Ok((frames, self.append_codes(text, law, frames, id, index)?));
+        }
         let taken = self.append(frames, id, index, |parts| {
             let [first, second, third] = parts.map(bytemuck::cast_slice_mut);
             base64::decode_into_parts(text, [first, second, third])
@@ -153,18 +160,38 @@ impl PlaybackWriter {
         Ok((frames, taken))
     }
 
-    /// Frames that the text stands for, if it is base64.
-    fn frames_in(&self, text: &[u8]) -> Result<usize> {
-        // Of a text that is broken, the length means nothing.
-        self.whole_frames(base64::decoded_len(text)?).or_else(|fault| base64::check(text).and(Err(fault)))
+    /// Appends the samples of G.711 code words: half as many bytes, so not straight into the queue.
+    fn append_codes(
+        &mut self,
+        text: &[u8],
+        law: Law,
+        frames: usize,
+        item_id: Option<&str>,
+        content_index: u32,
+    ) -> Result<usize> {
+        let mut codes = std::mem::take(&mut self.codes);
+        codes.resize(frames * self.config.num_channels, 0);
+        let taken = base64::decode_into(text, &mut codes).and_then(|()| {
+            self.append(frames, item_id, content_index, |parts| {
+                let mut rest = &codes[..];
+                for part in parts {
+                    let (now, later) = rest.split_at(part.len());
+                    law.decode_into(now, part);
+                    rest = later;
+                }
+                Ok(())
+            })
+        });
+        self.codes = codes;
+        taken
     }
 
-    fn whole_frames(&self, actual_bytes: usize) -> Result<usize> {
-        let frame_bytes = 2 * self.config.num_channels;
-        match actual_bytes % frame_bytes {
-            0 => Ok(actual_bytes / frame_bytes),
-            _ => Err(Error::PartialFrame { frame_bytes, actual_bytes }),
-        }
+    /// Frames that the text stands for, if it is base64.
+    fn frames_in(&self, text: &[u8]) -> Result<usize> {
+        let frame_bytes = self.config.encoding.sample_bytes() * self.config.num_channels;
+        // Of a text that is broken, the length means nothing.
+        whole_frames(base64::decoded_len(text)?, frame_bytes)
+            .or_else(|fault| base64::check(text).and(Err(fault)))
     }
 
     /// How many of `frames` fit. What an interrupt gave up is still held until the consumer drops it,
@@ -219,5 +246,12 @@ impl PlaybackWriter {
     fn link(&mut self, next: NextRing) {
         let frames_before = (next.samples_before / self.config.num_channels) as u64;
         self.marks.send(Mark { at_frame: self.written + frames_before, kind: MarkKind::Ring(next.ring) });
+    }
+}
+
+fn whole_frames(actual_bytes: usize, frame_bytes: usize) -> Result<usize> {
+    match actual_bytes % frame_bytes {
+        0 => Ok(actual_bytes / frame_bytes),
+        _ => Err(Error::PartialFrame { frame_bytes, actual_bytes }),
     }
 }

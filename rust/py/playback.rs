@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::argument::Number;
+use super::argument::{Name, Number};
 use super::buffer::{PcmTarget, keep_small, read_pcm};
 use super::error::concurrent_use;
 use crate::playback::{self, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
@@ -46,9 +46,10 @@ impl PlaybackBuffer {
     #[new]
     #[pyo3(
         signature = (sample_rate_hz=Number::of(24_000), *, num_channels=Number::of(1), output_rate_hz=None,
-                     output_channels=Number::of(1), max_buffered_ms=Number::of(600_000)),
+                     output_channels=Number::of(1), max_buffered_ms=Number::of(600_000),
+                     encoding=Name::of("pcm16")),
         text_signature = "(sample_rate_hz=24000, *, num_channels=1, output_rate_hz=None, output_channels=1, \
-                          max_buffered_ms=600000)"
+                          max_buffered_ms=600000, encoding='pcm16')"
     )]
     fn new(
         sample_rate_hz: Number,
@@ -56,6 +57,7 @@ impl PlaybackBuffer {
         output_rate_hz: Option<Number>,
         output_channels: Number,
         max_buffered_ms: Number,
+        encoding: Name,
     ) -> PyResult<Self> {
         let sample_rate_hz = sample_rate_hz.rate_hz("sample_rate_hz")?;
         let output_rate_hz = match output_rate_hz {
@@ -65,8 +67,14 @@ impl PlaybackBuffer {
         let num_channels = num_channels.num_channels("num_channels")?;
         let output_channels = output_channels.num_channels("output_channels")?;
         let max_buffered_ms = max_buffered_ms.named("max_buffered_ms", "at least 1")?.into();
-        let config =
-            PlaybackConfig { sample_rate_hz, num_channels, output_rate_hz, output_channels, max_buffered_ms };
+        let config = PlaybackConfig {
+            sample_rate_hz,
+            num_channels,
+            encoding: encoding.encoding()?,
+            output_rate_hz,
+            output_channels,
+            max_buffered_ms,
+        };
         let (writer, reader, control) = playback::PlaybackBuffer::with_config(config)?;
         Ok(Self {
             writer: Mutex::new(Producer { writer, scratch: Vec::new() }),
