@@ -14,6 +14,7 @@ from azure.core.credentials import AccessToken
 
 from support import EventLog, read_all, speak, speech
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, MCPServer, ReconnectPolicy, errors
+from voicelane.emitter import EventEmitter
 from voicelane.logs import keep_frames_out
 from voicelane.simulator import Faults, Reply, Simulator, ToolCall
 
@@ -144,13 +145,17 @@ async def test_records_say_which_session_and_which_response_they_are_about(
         begun = [record.response_id for record in records.named("response_begun")]
         done = records.named("response_done")
         assert [record.response_id for record in done] == begun
+        assert begun == [payload["response_id"] for payload in log.all("response_done")]
         assert [record.session_id for record in done] == [ids[0]] * 2
         assert [record.session_id for record in records.named("connected")] == ids
         closed = records.named("closed")
         assert [record.session_id for record in closed] == ids[::-1]
         assert {record.levelno for record in closed} == {logging.INFO}
-        # The caller's own records are nobody's.
-        assert not hasattr(logging.makeLogRecord({}), "session_id")
+        # Outside of the sessions' tasks a record is nobody's.
+        emitter = EventEmitter()
+        emitter.on("own", broken)
+        emitter.emit("own")
+        assert not hasattr(records.records[-1], "session_id")
 
 
 async def test_levels_say_how_bad_it_is(records: Records) -> None:
