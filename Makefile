@@ -9,10 +9,10 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python docs clean
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python loom sanitize bench-playback plot-playback docs clean
 
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
@@ -40,9 +40,28 @@ lint-python: build $(VENV)/.test
 
 test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	cargo test --quiet
+	$(LOOM) cargo test --quiet --test loom_playback
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
+
+# Switches of thread, beside those where a thread waits, that the model checker tries: each one more takes ten times as long.
+LOOM = RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom LOOM_MAX_PREEMPTIONS=$(LOOM_DEPTH)
+LOOM_DEPTH = 2
+
+loom: LOOM_DEPTH = 3
+loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4 for an hour of it)
+	$(LOOM) cargo test --test loom_playback
+
+sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
+	scripts/sanitize
+
+bench-playback: build $(VENV)/.bench  ## Playback beside its peers; with .venv-videosdk, beside videosdk-agents too
+	$(BIN)/python -m pytest -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+
+plot-playback: build $(VENV)/.bench  ## docs/img/playback-*.svg and .png, docs/audio/barge-in.wav
+	$(BIN)/python benches/plot_playback.py
+	$(BIN)/python benches/record_barge_in.py
 
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
@@ -60,4 +79,8 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 
 $(VENV)/.test: $(VENV)/.base
 	@$(BIN)/python -m pip install --group test
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	$(BIN)/python -m pip install --quiet --group bench
 	@touch $@

@@ -213,7 +213,7 @@ fn converts_the_rate_on_the_way_out_to_the_last_sample() {
         assert_eq!(real, 960, "no hold-back: 20 ms are there when 20 ms are asked for");
         heard.extend(samples);
     }
-    assert_eq!(control.position(), at("i", 0, 980));
+    assert_eq!(control.position(), at("i", 0, 978), "the last 1.1 ms are still in the filter");
     writer.finish();
     assert!(!control.is_idle());
     let mut real_frames = heard.len() / 2;
@@ -250,6 +250,88 @@ fn an_interrupt_leaves_nothing_in_the_output_filter() {
 }
 
 #[test]
+fn what_the_output_filter_holds_counts_for_its_item_once_it_is_heard() {
+    let (mut writer, mut reader, control) =
+        buffer(PlaybackConfig { output_rate_hz: 48_000, ..Default::default() });
+    writer.write(&[100; 2_400], Some("a"), 0).expect("written");
+    writer.write(&[100; 2_400], Some("b"), 0).expect("written");
+    read(&mut reader, 4_800);
+    assert_eq!(control.position(), at("a", 0, 98), "its end is still in the filter");
+    read(&mut reader, 48);
+    assert_eq!(control.position(), at("a", 0, 99));
+    read(&mut reader, 48);
+    assert_eq!(control.position(), at("b", 0, 0));
+    control.interrupt(0);
+    read(&mut reader, 48);
+    let stats = control.stats();
+    assert_eq!(stats.played_frames + stats.dropped_frames, 4_800, "the filter's content was dropped");
+    assert_eq!(control.position(), at("b", 0, 0));
+}
+
+#[test]
+fn a_cut_at_the_same_place_ends_a_fade() {
+    let (mut writer, mut reader, control) = mono();
+    writer.write(&vec![20_000; 24_000], None, 0).expect("written");
+    read(&mut reader, 480);
+    control.interrupt(20);
+    control.clear();
+    assert_eq!(read(&mut reader, 480), (0, vec![0; 480]));
+    assert!(control.is_finished());
+}
+
+#[test]
+fn an_utterance_is_not_over_while_its_end_is_in_the_filter() {
+    let (mut writer, mut reader, control) =
+        buffer(PlaybackConfig { output_rate_hz: 48_000, ..Default::default() });
+    writer.write(&ramp(480), None, 0).expect("written");
+    assert_eq!(read(&mut reader, 960).0, 960);
+    writer.finish();
+    assert!(!control.is_idle() && !control.is_finished());
+    assert_eq!(read(&mut reader, 960).0, 52);
+    assert!(control.is_idle() && control.is_finished());
+}
+
+#[test]
+fn finished_means_complete_and_heard_or_cut_off() {
+    let (mut writer, mut reader, control) = mono();
+    assert!(control.is_finished(), "nothing was begun");
+    writer.write(&ramp(480), None, 0).expect("written");
+    read(&mut reader, 960);
+    assert!(control.is_idle() && !control.is_finished(), "it ran dry");
+    writer.finish();
+    assert!(control.is_finished());
+    writer.write(&ramp(480), None, 0).expect("written");
+    writer.finish();
+    assert!(!control.is_finished(), "it was not heard");
+    control.interrupt(0);
+    assert!(control.is_finished());
+}
+
+#[test]
+fn holds_ten_minutes_and_gives_them_back_in_order() {
+    let (mut writer, mut reader, control) = mono();
+    let frames = 600 * 24_000;
+    let sample = |n: usize| (n.wrapping_mul(2_654_435_761) >> 8) as i16;
+    let mut written = 0;
+    for chunk in [2_400, 480, 24_000, 1, 999_983].into_iter().cycle() {
+        let samples: Vec<i16> = (written..written + chunk).map(sample).collect();
+        let taken = writer.write(&samples, Some("i"), 0).expect("whole frames");
+        written += taken;
+        if taken < chunk {
+            break;
+        }
+    }
+    assert_eq!(written, frames);
+    assert_eq!(control.buffered_ms(), 600_000.0);
+    let mut samples = vec![0; 480];
+    for start in (0..frames).step_by(480) {
+        assert_eq!(reader.read_into(&mut samples), 480);
+        assert!(samples.iter().zip(start..).all(|(heard, n)| *heard == sample(n)), "from frame {start}");
+    }
+    assert_eq!(control.position(), at("i", 0, 600_000));
+}
+
+#[test]
 fn hands_over_between_threads_without_loss() {
     let (mut writer, mut reader, control) = mono();
     let written = ramp(480_000);
@@ -277,6 +359,7 @@ enum Step {
     Read(usize),
     Interrupt,
     Pause(bool),
+    Finish,
 }
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
@@ -285,6 +368,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..900_usize).prop_map(Step::Read),
         1 => Just(Step::Interrupt),
         1 => any::<bool>().prop_map(Step::Pause),
+        1 => Just(Step::Finish),
     ];
     proptest::collection::vec(step, 0..60)
 }
@@ -316,6 +400,7 @@ proptest! {
                     prop_assert!(samples[real..].iter().all(|&sample| sample == 0));
                 }
                 Step::Interrupt => { control.interrupt(0); model.clear(); }
+                Step::Finish => writer.finish(),
                 Step::Pause(on) => { if on { control.pause() } else { control.resume() }; paused = on; }
             }
             prop_assert_eq!(control.stats().buffered_frames, model.len() as u64);
@@ -326,5 +411,48 @@ proptest! {
         read(&mut reader, model.len());
         let stats = control.stats();
         prop_assert_eq!(stats.written_frames, stats.played_frames + stats.dropped_frames);
+    }
+
+    /// Whatever the rates, the fades and the moments: no frame is claimed as heard before it was handed
+    /// out, and each was heard or dropped in the end.
+    #[test]
+    fn claims_no_more_than_was_handed_out(
+        steps in steps(),
+        rates in (0..5_usize, 0..5_usize),
+        channels in (1..3_usize, 1..3_usize),
+        fade_ms in 0..30_u32,
+    ) {
+        const RATES_HZ: [u32; 5] = [8_000, 22_050, 24_000, 44_100, 48_000];
+        let config = PlaybackConfig {
+            sample_rate_hz: RATES_HZ[rates.0], output_rate_hz: RATES_HZ[rates.1],
+            num_channels: channels.0, output_channels: channels.1, ..Default::default()
+        };
+        let (mut writer, mut reader, control) = buffer(config);
+        let (mut handed_out, mut last_heard) = (0, 0);
+        for step in steps {
+            match step {
+                Step::Write(frames, other) => {
+                    let item = if other { "other" } else { "one" };
+                    let taken = writer.write(&vec![9; frames * channels.0], Some(item), 0);
+                    prop_assert_eq!(taken, Ok(frames));
+                }
+                Step::Read(frames) => handed_out += read(&mut reader, frames).0 as u64,
+                Step::Interrupt => drop(control.interrupt(fade_ms)),
+                Step::Pause(true) => control.pause(),
+                Step::Pause(false) => control.resume(),
+                Step::Finish => writer.finish(),
+            }
+            let heard = control.stats().played_frames;
+            prop_assert!(heard >= last_heard, "the position never goes back");
+            prop_assert!(heard * u64::from(config.output_rate_hz) <= handed_out * u64::from(config.sample_rate_hz));
+            last_heard = heard;
+        }
+        control.resume();
+        writer.finish();
+        while read(&mut reader, 480).0 > 0 {}
+        prop_assert!(control.is_finished());
+        let stats = control.stats();
+        prop_assert_eq!(stats.written_frames, stats.played_frames + stats.dropped_frames);
+        prop_assert_eq!(stats.buffered_frames, 0);
     }
 }

@@ -9,6 +9,7 @@ import logging
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken, AzureKeyCredential
@@ -19,8 +20,10 @@ from voicelane import (
     AzureVoiceLiveConfig,
     AzureVoiceLiveSession,
     ReconnectPolicy,
+    Resampler,
     errors,
 )
+from voicelane.config import EchoCancellation
 from voicelane.simulator import Faults, Simulator
 
 SILENCE = bytes(960 * 4)
@@ -79,6 +82,38 @@ async def test_a_spoken_turn_brings_events_transcripts_and_audio_in_order() -> N
         whole_chunks = frames // 2 // 480 * 480
         await until(lambda: sim.connections[0].audio_bytes == 2 * whole_chunks)
         assert model.playback.stats()["underruns"] == 0
+
+
+@pytest.mark.parametrize(
+    ("output_format", "rate_hz"),
+    [
+        ("g711_ulaw", 8_000),
+        ("g711_alaw", 8_000),
+        ("pcm16_8000hz", 8_000),
+        ("pcm16_16000hz", 16_000),
+    ],
+)
+async def test_every_output_format_is_heard_as_speech(output_format: str, rate_hz: int) -> None:
+    config = AzureVoiceLiveConfig(output_audio_format=output_format, input_audio_format="g711_ulaw")
+    async with Simulator(audio_speed=1000) as sim, model_for(sim, config=config) as model:
+        log = EventLog(model)
+        await model.send_text_message("hello")
+        await log.wait_for("response_done")
+        assert model.playback.output_rate_hz == rate_hz
+        heard = np.frombuffer(read_all(model), np.int16).astype(float)
+        said = np.frombuffer(Resampler(24_000, rate_hz).process(reply_pcm(0)), np.int16)
+        assert abs(len(heard) - len(said)) <= rate_hz // 100
+        length = min(len(heard), len(said))
+        # The same speech, to the precision of eight bits and a filter's delay.
+        shifts = [
+            np.corrcoef(heard[shift:length], said[: length - shift])[0, 1]
+            for shift in range(rate_hz // 200)
+        ] + [
+            np.corrcoef(heard[: length - shift], said[shift:length])[0, 1]
+            for shift in range(rate_hz // 200)
+        ]
+        assert max(shifts) > 0.97
+        assert log.all("error") == []
 
 
 async def test_three_text_rounds_on_one_connection() -> None:
@@ -485,6 +520,16 @@ class TestCredentials:
         ({"connect_timeout_s": 0}, "connect_timeout_s"),
         ({"input_sample_rate_hz": 7}, "source_rate_hz"),
         ({"input_channels": 0}, "num_channels"),
+        (
+            {
+                "config": AzureVoiceLiveConfig(
+                    input_audio_echo_cancellation=EchoCancellation(
+                        reference_source="client", channels=2
+                    )
+                )
+            },
+            "input_audio_echo_cancellation",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_by_name(arguments: dict[str, Any], name: str) -> None:

@@ -8,6 +8,7 @@
     │   └── ConnectTimeoutError   no answer in time (also a TimeoutError)
     ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
     ├── ConnectionLostError       an open connection ended
+    ├── PlaybackEndedError        ``recv`` of a playback track that was stopped
     ├── ServiceError              an ``error`` event of the service
     └── ToolError                 raised by a tool, to tell the model why it failed
 
@@ -25,6 +26,7 @@ __all__ = [
     "ConnectError",
     "ConnectTimeoutError",
     "ConnectionLostError",
+    "PlaybackEndedError",
     "ServiceError",
     "SessionNotReadyError",
     "ToolError",
@@ -114,3 +116,7 @@ class ToolError(VoiceLiveError):
 
     Of any other exception the model learns the type alone.
     """
+
+
+class PlaybackEndedError(VoiceLiveError):
+    """The playback track was stopped: no frame will come of it."""

@@ -112,7 +112,9 @@ class AzureVoiceLive(EventEmitter):
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
         self._owns_credential = credential is None
         self.credential = resolve_credential(credential, api_key)
-        self.playback = PlaybackBuffer(self.config.output_rate_hz)
+        self.playback = PlaybackBuffer(
+            self.config.output_rate_hz, encoding=self.config.output_encoding
+        )
         self.audio_track: Any = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.current_utterance: Any = None
