@@ -174,11 +174,11 @@ async def test_levels_say_how_bad_it_is(records: Records) -> None:
     told = [(r.event_name, r.levelname) for r in records.records if r.levelno > logging.DEBUG]
     assert told == [
         ("error", "WARNING"),
-        ("reconnecting", "WARNING"),
+        ("reconnecting", "INFO"),
         ("connected", "INFO"),
         ("reconnected", "INFO"),
         ("error", "WARNING"),
-        ("closed", "ERROR"),
+        ("closed", "INFO"),
     ]
 
 

@@ -28,7 +28,7 @@ _LOGGED_KEYS = (
 )
 _LEVELS = {
     "error": logging.WARNING,
-    "reconnecting": logging.WARNING,
+    "reconnecting": logging.INFO,
     "reconnected": logging.INFO,
     "closed": logging.INFO,
 }
@@ -112,10 +112,7 @@ class SessionLog(Observer):
         if not self._is_open:
             return
         self._is_open = False
-        if error is None:
-            self._tell(logging.INFO, "closed")
-        else:
-            self._tell(logging.ERROR, "closed", str(error))
+        self._tell(logging.INFO, "closed", None if error is None else str(error))
 
     def _tell(self, level: int, event: str, details: Any = None) -> None:
         extra = {"event_name": event, **self.fields()}
