@@ -25,7 +25,7 @@ simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
 	@$(BIN)/maturin develop --release --extras cli
 
-lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, stubs
+lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, pyright, stubs
 
 lint-rust: $(VENV)/.base
 	cargo fmt --check
@@ -36,6 +36,7 @@ lint-python: build $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m mypy.stubtest voicelane._core
 
 test-rust: $(VENV)/.base  ## The core alone: needs no Python
@@ -44,6 +45,9 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
+
+mutate: build $(VENV)/.test  ## Plant faults in the protocol, name the test that catches each (minutes)
+	$(BIN)/python scripts/mutate-protocol
 
 # Switches of thread, beside those where a thread waits, that the model checker tries: each one more takes ten times as long.
 LOOM = RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom LOOM_MAX_PREEMPTIONS=$(LOOM_DEPTH)

@@ -31,6 +31,13 @@ class InterruptPlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseBegun:
+    """The service began a response."""
+
+    response_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechBegins:
     """The first audio of a response is in the buffer: so many frames of it."""
 
@@ -95,6 +102,7 @@ Action = (
     Emit
     | Send
     | InterruptPlayback
+    | ResponseBegun
     | SpeechBegins
     | SpeechComplete
     | ReplyDone

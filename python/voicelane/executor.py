@@ -14,12 +14,14 @@ from .actions import (
     MCPApprovalRequest,
     ReplyDone,
     ReplyFailed,
+    ResponseBegun,
     Send,
     SessionReady,
     SpeechBegins,
     SpeechComplete,
 )
 from .link import Link
+from .observer import Observer
 from .playout import Playout
 from .tool_runner import ToolRunner
 from .tools import ToolSet
@@ -35,6 +37,7 @@ class Executor:
         tools: what the model may call.
         current_link: the connection at the moment.
         emit: tells the handlers.
+        observer: tells logs and telemetry.
     """
 
     def __init__(
@@ -44,8 +47,12 @@ class Executor:
         tools: ToolSet,
         current_link: Callable[[], Link | None],
         emit: Callable[[str, Any], None],
+        observer: Observer,
     ) -> None:
-        self.tool_runner = ToolRunner(tools, self._answer_call, self._answer_approval)
+        self.tool_runner = ToolRunner(
+            tools, self._answer_call, self._answer_approval, observer.calling
+        )
+        self._observer = observer
         self._uplink = uplink
         self._playout = playout
         self._current_link = current_link
@@ -63,6 +70,8 @@ class Executor:
                     self._emit(event, payload)
                 case InterruptPlayback():
                     self._playout.interrupt()
+                case ResponseBegun(response_id):
+                    self._observer.response_begun(response_id)
                 case SpeechBegins(frames):
                     self._playout.begins(frames)
                 case SpeechComplete():

@@ -18,6 +18,7 @@ from .actions import (
     InterruptPlayback,
     ReplyDone,
     ReplyFailed,
+    ResponseBegun,
     Send,
     SessionReady,
     SpeechBegins,
@@ -276,7 +277,7 @@ class Conversation:
         self._active.response_id = response_id if isinstance(response_id, str) else None
         self._active.status = "in_progress"
         self._audible = True
-        return []
+        return [ResponseBegun(self._active.response_id)]
 
     def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
         self._history.complete(mapping(event.get("item")))

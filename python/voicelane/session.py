@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ._core import PlaybackBuffer
 from .actions import Send
@@ -22,8 +21,10 @@ from .executor import Executor
 from .history import History
 from .keeper import Keeper
 from .link import Link
+from .logs import SessionLog, session_logger
 from .metrics import Metrics
 from .microphone import Microphone
+from .observer import Observers
 from .open_calls import OpenCalls
 from .playback import PlaybackTrack
 from .playout import Playout
@@ -34,7 +35,10 @@ from .tools import ToolSet
 from .transport import ConnectOptions
 from .uplink import Uplink
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from .telemetry import OpenTelemetry
+
+_log = session_logger(__name__)
 
 DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 
@@ -75,6 +79,7 @@ class AzureVoiceLive(EventEmitter):
         input_channels: channels of it, interleaved.
         connect_timeout_s: for the connection and, again, for the service's first answer.
         reconnect: when a lost connection is made again; `ReconnectPolicy(max_attempts=0)` never.
+        telemetry: where to report spans and metrics; None for nowhere.
 
     Raises:
         TypeError: a tool that is none, or that takes what has no JSON schema.
@@ -95,6 +100,7 @@ class AzureVoiceLive(EventEmitter):
         input_channels: int = 2,
         connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
         reconnect: ReconnectPolicy | None = None,
+        telemetry: OpenTelemetry | None = None,
     ) -> None:
         super().__init__()
         if transport not in ("auto", "sdk"):
@@ -131,7 +137,12 @@ class AzureVoiceLive(EventEmitter):
         self._uplink = Uplink()
         self._history = History()
         self._open_calls = OpenCalls()
-        self._metrics = Metrics()
+        self._session_log = SessionLog()
+        self._observer = Observers(
+            self._session_log,
+            *([telemetry.observe(model, self.endpoint, self._counts)] if telemetry else ()),
+        )
+        self._metrics = Metrics(self._observer.measured)
         self._microphone = Microphone(
             input_sample_rate_hz,
             input_channels,
@@ -142,7 +153,12 @@ class AzureVoiceLive(EventEmitter):
         )
         self._playout = Playout(self.playback, self._metrics, self.emit)
         self._executor = Executor(
-            self._uplink, self._playout, ToolSet.of(tools), lambda: self._link, self.emit
+            self._uplink,
+            self._playout,
+            ToolSet.of(tools),
+            lambda: self._link,
+            self.emit,
+            self._observer,
         )
         self._streams: list[EventStream] = []
 
@@ -203,8 +219,15 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: the service said nothing in time.
             ConnectionLostError: the connection ended before.
         """
+        # What the tasks log that it starts is about this session.
+        with self._session_log.bound():
+            await self._connect()
+
+    async def _connect(self) -> None:
         async with self._connect_lock:
             await self._cleanup_session()
+            self._observer.ended(None)
+            self._observer.connecting()
             self._closing = False
             self.loop = asyncio.get_running_loop()
             if self.audio_track is None:
@@ -213,6 +236,10 @@ class AzureVoiceLive(EventEmitter):
                 link = await self._open_link()
             except VoiceLiveError as error:
                 self.emit("error", f"Error connecting to Azure Voice Live API: {error}")
+                self._observer.ended(error)
+                raise
+            except BaseException as error:
+                self._observer.ended(error)
                 raise
             self._use(link)
             keeper = asyncio.create_task(self._keep(link), name="azure-voice-live-keeper")
@@ -225,6 +252,7 @@ class AzureVoiceLive(EventEmitter):
         was_open = self._session is not None
         async with self._connect_lock:
             await self._cleanup_session()
+            self._observer.ended(None)
         if self._owns_credential and hasattr(self.credential, "close"):
             await self.credential.close()
         if was_open and self._ended is None:
@@ -238,7 +266,9 @@ class AzureVoiceLive(EventEmitter):
         except TimeoutError:
             # gather cancelled them: they were the user's, and had their time.
             _log.warning(
-                "Event handlers still ran %g s after the session was closed", _HANDLER_DRAIN_S
+                "Event handlers still ran %g s after the session was closed",
+                _HANDLER_DRAIN_S,
+                extra=self._session_log.fields(),
             )
 
     async def __aenter__(self) -> Self:
@@ -327,6 +357,7 @@ class AzureVoiceLive(EventEmitter):
         self._ended = None
         link.start()
         self._session_ready_event.set()
+        self._observer.connected(link.session_id)
 
     async def _swap(self, link: Link) -> None:
         """Takes a fresh link in place of one that is lost or about to expire."""
@@ -354,6 +385,7 @@ class AzureVoiceLive(EventEmitter):
             reply.finish("incomplete")
         self.playback.finish()
         self.emit("closed", {"error": str(error)})
+        self._observer.ended(error)
 
     def _is_pause(self) -> bool:
         quiet = self._link is None or self._link.conversation.is_quiet
@@ -491,6 +523,7 @@ class AzureVoiceLive(EventEmitter):
         """Calls the handlers of an event, and hands it to those who iterate over `events`."""
         if event == "error":
             self._metrics.num_errors += 1
+        self._observer.emitted(event, payload)
         super().emit(event, payload)
         if self._streams and (event_object := typed(event, payload)) is not None:
             for stream in self._streams:
@@ -512,6 +545,7 @@ class AzureVoiceLive(EventEmitter):
         metrics = self._metrics
         return {
             "audio_in_ms": metrics.audio_in_ms,
+            "audio_sent_ms": self._uplink.sent_audio_ms,
             "audio_waiting_ms": self._uplink.waiting_audio_ms,
             "audio_dropped_ms": self._uplink.dropped_audio_ms,
             "errors": metrics.num_errors,
@@ -520,6 +554,16 @@ class AzureVoiceLive(EventEmitter):
             "first_audio": metrics.first_audio.summary(),
             "first_heard": metrics.first_heard.summary(),
             "silence": metrics.silence.summary(),
+        }
+
+    def _counts(self) -> Mapping[str, float]:
+        """The counters that telemetry reports."""
+        return {
+            "audio_sent_ms": self._uplink.sent_audio_ms,
+            "audio_dropped_ms": self._uplink.dropped_audio_ms,
+            "errors": self._metrics.num_errors,
+            "reconnects": self._metrics.num_reconnects,
+            "underruns": self.playback.stats()["underruns"],
         }
 
 

@@ -27,6 +27,7 @@ class Uplink:
     def __init__(self, *, max_audio_ms: float = 2_000) -> None:
         self.max_audio_ms = max_audio_ms
         self.dropped_audio_ms = 0.0
+        self.sent_audio_ms = 0.0
         self._waiting_audio_ms = 0.0
         self._audio: deque[tuple[int, float, str]] = deque()
         self._events: deque[tuple[int, Mapping[str, Any]]] = deque()
@@ -70,6 +71,7 @@ class Uplink:
         if self._audio and (not self._events or self._audio[0][0] < self._events[0][0]):
             _, duration_ms, text = self._audio.popleft()
             self._waiting_audio_ms -= duration_ms
+            self.sent_audio_ms += duration_ms
             return text
         return self._events.popleft()[1]
 
