@@ -54,16 +54,28 @@ LOOM = RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom LOOM_MAX_PREEMPTIONS=
 LOOM_DEPTH = 2
 
 loom: LOOM_DEPTH = 3
-loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4 for an hour of it)
+loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4: deeper still)
 	$(LOOM) cargo test --test loom_playback
 
 sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
 	scripts/sanitize
 
-bench-playback: build $(VENV)/.bench  ## Playback beside its peers; with .venv-videosdk, beside videosdk-agents too
-	$(BIN)/python -m pytest -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+bench: bench-capture bench-playback  ## Capture and playback beside their peers, all in one run each
 
-plot-playback: build $(VENV)/.bench  ## docs/img/playback-*.svg and .png, docs/audio/barge-in.wav
+bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside its peers
+	$(BIN)/python -m pytest -q benches/bench_capture.py --benchmark-json=target/bench-capture.json --benchmark-quiet
+
+bench-playback: build $(VENV)/.bench .venv-videosdk/.peer  ## An audio delta pushed and read, beside its peers
+	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+
+bench-core:  ## The core alone, by criterion
+	cargo bench --bench capture
+
+instructions:  ## Instructions per call, which no other load disturbs (needs valgrind)
+	benches/count_instructions.sh
+
+plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.wav
+	$(BIN)/python benches/plot_resampling.py
 	$(BIN)/python benches/plot_playback.py
 	$(BIN)/python benches/record_barge_in.py
 
@@ -71,7 +83,7 @@ docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
-	rm -rf $(VENV) target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-videosdk target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f python/voicelane/_core.abi3.so
 
 $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
@@ -86,5 +98,11 @@ $(VENV)/.test: $(VENV)/.base
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.base
-	$(BIN)/python -m pip install --quiet --group bench
+	@$(BIN)/python -m pip install --group bench
+	@touch $@
+
+# Its pins are not ours: an environment of its own.
+.venv-videosdk/.peer: $(VENV)/.base
+	@$(BIN)/python -m venv .venv-videosdk
+	@.venv-videosdk/bin/python -m pip install "videosdk-agents==1.0.30"
 	@touch $@

@@ -64,7 +64,7 @@ class AzureVoiceLive(EventEmitter):
         async with AzureVoiceLive(model="gpt-realtime") as model:
             model.on("realtime_model_transcription", print)
             await model.handle_audio_input(pcm)        # 48 kHz stereo s16, any length
-            frame = await model.audio_track.recv()     # 20 ms of 24 kHz mono s16
+            frame = await model.audio_track.recv()     # 20 ms of 24 kHz mono: bytes, or a PyAV frame
 
     Args:
         api_key: the resource's key; default the environment's ``AZURE_VOICE_LIVE_API_KEY``.

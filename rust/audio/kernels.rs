@@ -33,6 +33,7 @@ impl Isa {
 
     /// All that this processor has, the best last.
     pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "other processors have no more")]
         let mut sets = vec![Self::PORTABLE];
         // Part of every x86-64, as NEON is of every aarch64.
         #[cfg(target_arch = "x86_64")]

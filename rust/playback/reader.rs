@@ -95,7 +95,13 @@ impl PlaybackReader {
         let num_channels = self.output_channels();
         assert_eq!(samples.len() % num_channels, 0, "expected whole frames of {num_channels} channels");
         let frames = samples.len() / num_channels;
-        let real = if self.source.shared.is_paused() { 0 } else { self.read_unpaused(samples, frames) };
+        let paused = self.source.shared.is_paused();
+        // Paused, there is nothing to fade: what was interrupted makes room at once.
+        if self.source.obey_interrupt(paused) {
+            self.output.reset();
+            self.source.settle(0, Fate::Dropped);
+        }
+        let real = if paused { 0 } else { self.read_on(samples, frames) };
         samples[real * num_channels..].fill(0);
         if real < frames {
             self.source.shared.silent_frames.fetch_add((frames - real) as u64, Relaxed);
@@ -103,12 +109,8 @@ impl PlaybackReader {
         real
     }
 
-    fn read_unpaused(&mut self, samples: &mut [i16], frames: usize) -> usize {
+    fn read_on(&mut self, samples: &mut [i16], frames: usize) -> usize {
         let source = &mut self.source;
-        if source.obey_interrupt() {
-            self.output.reset();
-            source.settle(0, Fate::Dropped);
-        }
         let real = self.output.read(source, samples);
         source.note_underrun(real < frames);
         source.show_heard();
@@ -164,7 +166,7 @@ impl Source {
 
     /// Starts the fade, or the drop, that an interrupt asked for since the last read. Returns whether
     /// the frames before it are gone at once.
-    fn obey_interrupt(&mut self) -> bool {
+    fn obey_interrupt(&mut self, without_fade: bool) -> bool {
         let interrupt = self.shared.interrupt();
         if interrupt == self.interrupt {
             return false;
@@ -172,7 +174,7 @@ impl Source {
         self.interrupt = interrupt;
         let pending = interrupt.to_frame().saturating_sub(self.play_head);
         let fade_frames = interrupt.fade_frames().min(pending);
-        if fade_frames == 0 {
+        if fade_frames == 0 || without_fade {
             self.fade = None;
             self.drop_to(interrupt.to_frame());
             return true;
@@ -234,6 +236,7 @@ impl Source {
         }
         if dropped > 0 {
             self.shared.dropped_frames.fetch_add(dropped, Relaxed);
+            self.shared.set_play_head(self.play_head);
         }
     }
 

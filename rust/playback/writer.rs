@@ -60,7 +60,7 @@ pub struct PlaybackWriter {
     marks: Sender<Mark>,
     samples: SampleWriter,
     written: u64,
-    /// Room for the code words of an event, reused.
+    /// Room for the code words of an event, reused within an utterance.
     codes: Vec<u8>,
     /// The item being written, and those before it that may be in use: the newest last. Kept here so that
     /// the consumer never frees one.
@@ -139,6 +139,7 @@ impl PlaybackWriter {
             self.link(next);
         }
         self.marks.shrink();
+        self.codes = Vec::new();
         self.shared.finish();
     }
 
