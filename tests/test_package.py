@@ -68,7 +68,7 @@ EXAMPLES = {
     "barge_in.py": "[service] truncates item_",
     "configured_session.py": "heard 3.1 s of the agent",
     "events.py": " s of audio sent, 0 errors\nfirst audio after ",
-    "push_to_talk.py": "agent: Hello, I can hear you well. How can I help?\n",
+    "push_to_talk.py": "\nagent: Hello, I can hear you well. How can I help?\n",
     "reconnect.py": "[told again] user: My name is Ada.\n",
     "standalone.py": "heard 3.1 s of the agent",
     "text_only.py": "user: And this?\n\ragent: The",
