@@ -518,6 +518,8 @@ class TestCredentials:
     [
         ({"transport": "carrier-pigeon"}, "transport"),
         ({"connect_timeout_s": 0}, "connect_timeout_s"),
+        ({"chunk_ms": 0}, "chunk_ms"),
+        ({"chunk_ms": 101}, "chunk_ms"),
         ({"input_sample_rate_hz": 7}, "source_rate_hz"),
         ({"input_channels": 0}, "num_channels"),
         (
@@ -537,6 +539,33 @@ def test_bad_arguments_are_refused_by_name(arguments: dict[str, Any], name: str)
         AzureVoiceLive(model="m", api_key="key", **arguments)
     with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'model'"):
         AzureVoiceLive(api_key="key")  # type: ignore[call-arg]
+
+
+async def test_an_error_is_a_text_with_its_fault_behind_it() -> None:
+    async with Simulator() as sim, model_for(sim) as model:
+        log = EventLog(model)
+        await model.connection.send(
+            {"type": "conversation.item.delete", "item_id": "nowhere", "event_id": "e1"}
+        )
+        await log.wait_for("error")
+        await model.handle_audio_input(b"x")
+        told, audio = log.all("error")
+        assert isinstance(told, str)
+        assert told.startswith("Azure Voice Live error: ")
+        assert isinstance(told.error, errors.ServiceError)
+        assert (told.event_id, told.retryable) == ("e1", False)
+        assert told.code == told.error.code
+        assert isinstance(audio.error, ValueError)
+
+
+async def test_audio_is_coalesced_as_asked() -> None:
+    async with Simulator() as sim, model_for(sim, chunk_ms=60) as model:
+        for _ in range(7):
+            await model.handle_audio_input(SILENCE)
+        await model.flush_audio()
+        await until(lambda: sim.connections[0].audio_bytes == 2 * 60 * 24 * 2)
+        append = sim.connections[0].received[-1]
+        assert (append["count"], append["audio_bytes"]) == (2, 5760)
 
 
 async def test_handlers_may_be_any_callable_and_never_stop_the_session(

@@ -20,6 +20,7 @@ from .actions import (
     SpeechBegins,
     SpeechComplete,
 )
+from .errors import ErrorText
 from .link import Link
 from .observer import Observer
 from .playout import Playout
@@ -89,17 +90,17 @@ class Executor:
                     link.accept(session_id, expires_at_s)
                 case Fault(error):
                     if not link.refuse(error):
-                        self._emit("error", str(error))
+                        self._emit("error", ErrorText(error, error))
 
     def report(self, error: ValueError) -> None:
         """A server event could not be read."""
-        self._emit("error", f"Error processing events: {error}")
+        self._emit("error", ErrorText(f"Error processing events: {error}", error))
 
     def _send(self, event: Mapping[str, Any]) -> None:
         try:
             self._uplink.put_event(event)
         except UplinkFullError as error:
-            self._emit("error", f"Failed to send event: {error}")
+            self._emit("error", ErrorText(f"Failed to send event: {error}", error))
 
     def _answer_call(self, call: CallFunction, output: str, is_error: bool) -> None:
         if (link := self._current_link()) is not None:

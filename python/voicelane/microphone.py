@@ -7,20 +7,21 @@ from typing import Any
 
 from ._core import CaptureEncoder
 from .config import AzureVoiceLiveConfig
+from .errors import ErrorText
 from .metrics import Metrics
 from .uplink import Uplink
 
-CHUNK_MS = 20
 _EMPTY_APPEND_CHARS = len('{"type":"input_audio_buffer.append","audio":""}')
 _TOO_SLOW = "the network is too slow, dropping the oldest audio"
 
 
 class Microphone:
-    """Encodes samples as the session wants them, in chunks of 20 ms.
+    """Encodes samples as the session wants them, in chunks.
 
     Args:
         sample_rate_hz: of the samples.
         num_channels: of the samples, interleaved.
+        chunk_ms: of a chunk.
         config: how they are sent.
         uplink: takes them.
         metrics: counts them.
@@ -34,6 +35,7 @@ class Microphone:
         self,
         sample_rate_hz: int,
         num_channels: int,
+        chunk_ms: int,
         config: AzureVoiceLiveConfig,
         uplink: Uplink,
         metrics: Metrics,
@@ -49,7 +51,7 @@ class Microphone:
             num_channels,
             target_rate_hz=config.input_rate_hz,
             encoding=config.input_encoding,
-            chunk_ms=CHUNK_MS,
+            chunk_ms=chunk_ms,
         )
         sample_bytes = 2 if config.input_encoding == "pcm16" else 1
         self._bytes_per_ms = sample_bytes * config.input_rate_hz / 1000
@@ -63,7 +65,7 @@ class Microphone:
         try:
             text = self._encoder.encode_event(pcm)
         except (TypeError, ValueError, RuntimeError) as error:
-            self._emit("error", f"Error processing audio input: {error}")
+            self._emit("error", ErrorText(f"Error processing audio input: {error}", error))
             return
         if text is not None:
             self._put(text)
@@ -83,5 +85,5 @@ class Microphone:
         self._metrics.audio_in_ms += duration_ms
         had_to_drop = self._uplink.put_audio(text, duration_ms)
         if had_to_drop and not self._is_dropping:  # one error for each episode
-            self._emit("error", f"Error processing audio input: {_TOO_SLOW}")
+            self._emit("error", ErrorText(f"Error processing audio input: {_TOO_SLOW}"))
         self._is_dropping = had_to_drop

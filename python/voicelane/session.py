@@ -14,7 +14,7 @@ from .actions import Send
 from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
 from .emitter import EventEmitter
-from .errors import ConnectionLostError, SessionNotReadyError, VoiceLiveError
+from .errors import ConnectionLostError, ErrorText, SessionNotReadyError, VoiceLiveError
 from .event_stream import EventStream
 from .events import typed
 from .executor import Executor
@@ -45,6 +45,7 @@ DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
+_MAX_CHUNK_MS = 100
 
 
 @dataclass
@@ -77,6 +78,7 @@ class AzureVoiceLive(EventEmitter):
         transport: "auto" and "sdk" are azure-ai-voicelive's connection.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets.
         input_channels: channels of it, interleaved.
+        chunk_ms: how much audio one message carries, 1 to 100: more of it is less work and more delay.
         connect_timeout_s: for the connection and, again, for the service's first answer.
         reconnect: when a lost connection is made again; `ReconnectPolicy(max_attempts=0)` never.
         telemetry: where to report spans and metrics; None for nowhere.
@@ -98,6 +100,7 @@ class AzureVoiceLive(EventEmitter):
         transport: Literal["auto", "sdk"] = "auto",
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
+        chunk_ms: int = 20,
         connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
         reconnect: ReconnectPolicy | None = None,
         telemetry: OpenTelemetry | None = None,
@@ -107,6 +110,8 @@ class AzureVoiceLive(EventEmitter):
             raise ValueError(f"transport: expected 'auto' or 'sdk', got {transport!r}")
         if not connect_timeout_s > 0:
             raise ValueError(f"connect_timeout_s: expected more than 0, got {connect_timeout_s!r}")
+        if not 1 <= chunk_ms <= _MAX_CHUNK_MS:
+            raise ValueError(f"chunk_ms: expected 1 to {_MAX_CHUNK_MS}, got {chunk_ms!r}")
         self.model = model
         self.config = config or AzureVoiceLiveConfig()
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
@@ -146,6 +151,7 @@ class AzureVoiceLive(EventEmitter):
         self._microphone = Microphone(
             input_sample_rate_hz,
             input_channels,
+            chunk_ms,
             self.config,
             self._uplink,
             self._metrics,
@@ -235,7 +241,8 @@ class AzureVoiceLive(EventEmitter):
             try:
                 link = await self._open_link()
             except VoiceLiveError as error:
-                self.emit("error", f"Error connecting to Azure Voice Live API: {error}")
+                text = f"Error connecting to Azure Voice Live API: {error}"
+                self.emit("error", ErrorText(text, error))
                 self._observer.ended(error)
                 raise
             except BaseException as error:
