@@ -1,6 +1,7 @@
 """What a session logs: the logger tree ``voicelane``, with the fields of docs/observability.md.
 
-No record holds audio, what was said, what a tool was given or gave back, a key or a token.
+No record holds audio, what was said, what a tool was given or gave back, a key or a token. The text
+of an error is the exception: the service may have written it.
 """
 
 from __future__ import annotations
