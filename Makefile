@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk docs clean
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate loom sanitize bench-playback plot-playback docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -25,7 +25,7 @@ simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
 	@$(BIN)/maturin develop --release --extras cli
 
-lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, stubs
+lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, pyright, stubs
 
 lint-rust: $(VENV)/.base
 	cargo fmt --check
@@ -36,10 +36,12 @@ lint-python: build $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m mypy.stubtest voicelane._core
 
 test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	cargo test --quiet
+	$(LOOM) cargo test --quiet --test loom_playback
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
@@ -47,11 +49,44 @@ test-python: build $(VENV)/.test  ## The Python package, against the simulator
 test-videosdk: build  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
 
+mutate: build $(VENV)/.test  ## Plant faults in the protocol, name the test that catches each (minutes)
+	$(BIN)/python scripts/mutate-protocol
+
+# Switches of thread, beside those where a thread waits, that the model checker tries: each one more takes ten times as long.
+LOOM = RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom LOOM_MAX_PREEMPTIONS=$(LOOM_DEPTH)
+LOOM_DEPTH = 2
+
+loom: LOOM_DEPTH = 3
+loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4: deeper still)
+	$(LOOM) cargo test --test loom_playback
+
+sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
+	scripts/sanitize
+
+bench: bench-capture bench-playback  ## Capture and playback beside their peers, all in one run each
+
+bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside its peers
+	$(BIN)/python -m pytest -q benches/bench_capture.py --benchmark-json=target/bench-capture.json --benchmark-quiet
+
+bench-playback: build $(VENV)/.bench .venv-videosdk/.peer  ## An audio delta pushed and read, beside its peers
+	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+
+bench-core:  ## The core alone, by criterion
+	cargo bench --bench capture
+
+instructions:  ## Instructions per call, which no other load disturbs (needs valgrind)
+	benches/count_instructions.sh
+
+plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.wav
+	$(BIN)/python benches/plot_resampling.py
+	$(BIN)/python benches/plot_playback.py
+	$(BIN)/python benches/record_barge_in.py
+
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
-	rm -rf $(VENV) .venv-videosdk-? target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-videosdk .venv-videosdk-? target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f python/voicelane/_core.abi3.so
 
 $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
@@ -63,4 +98,14 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 
 $(VENV)/.test: $(VENV)/.base
 	@$(BIN)/python -m pip install --group test
+	@touch $@
+
+$(VENV)/.bench: $(VENV)/.base
+	@$(BIN)/python -m pip install --group bench
+	@touch $@
+
+# Its pins are not ours: an environment of its own.
+.venv-videosdk/.peer: $(VENV)/.base
+	@$(BIN)/python -m venv .venv-videosdk
+	@.venv-videosdk/bin/python -m pip install "videosdk-agents==1.0.30"
 	@touch $@

@@ -4,6 +4,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 program=$(cargo bench --bench instructions --no-run 2>&1 | sed -n 's/^ *Executable .*(\(.*\))$/\1/p')
+[ -x "$program" ] || { echo "count_instructions.sh: the benchmark was not built" >&2; exit 1; }
 counted=$(mktemp -d)
 trap 'rm -rf "$counted"' EXIT
 

@@ -13,7 +13,7 @@ import os
 from contextlib import AsyncExitStack
 from typing import Any
 
-from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackTrack
 from voicelane.config import (
     AzureSemanticVad,
     AzureStandardVoice,
@@ -60,6 +60,7 @@ async def main() -> None:
         model.on("response_done", answered.set)
         model.on("error", print)
 
+        model.audio_track = PlaybackTrack(model.playback, frame_type="bytes")
         await stack.enter_async_context(model)
         # In the course of a session: the same names, the same checks.
         await model.update_session(temperature=0.7, tool_choice="none")

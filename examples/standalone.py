@@ -15,7 +15,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
-from voicelane import AzureVoiceLive
+from voicelane import AzureVoiceLive, PlaybackTrack
 from voicelane.simulator import Simulator
 
 QUESTION = Path(__file__).parent / "audio" / "question-48k-stereo.wav"
@@ -42,6 +42,7 @@ async def main() -> None:
         model.on("response_done", answered.set)
         model.on("error", print)
 
+        model.audio_track = PlaybackTrack(model.playback, frame_type="bytes")
         await stack.enter_async_context(model)
         with wave.open(str(QUESTION)) as file:
             while pcm := file.readframes(CHUNK_FRAMES):

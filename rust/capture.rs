@@ -19,6 +19,14 @@ pub enum Encoding {
 }
 
 impl Encoding {
+    /// Bytes of one sample.
+    pub const fn sample_bytes(self) -> usize {
+        match self {
+            Self::Pcm16 => 2,
+            Self::G711(_) => 1,
+        }
+    }
+
     /// The rate that the service expects unless told otherwise.
     pub const fn default_rate_hz(self) -> u32 {
         match self {

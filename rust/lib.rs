@@ -9,6 +9,7 @@ pub mod audio;
 pub mod capture;
 pub mod error;
 pub mod playback;
+mod sync;
 pub mod wire;
 
 #[cfg(feature = "python")]

@@ -13,7 +13,7 @@ fn codes(law: Law) -> Vec<u8> {
 /// The samples of the code words 0 to 255.
 fn samples(law: Law) -> Vec<i16> {
     let words: Vec<u8> = (0..=u8::MAX).collect();
-    let mut samples = Vec::new();
+    let mut samples = vec![0; words.len()];
     law.decode_into(&words, &mut samples);
     samples
 }

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import subprocess
 import sys
 import threading
 from typing import Any
@@ -182,6 +184,28 @@ def test_a_second_thread_at_once_is_refused_by_name() -> None:
     worker.join()
     assert refused
     encoder.encode(b"")
+
+
+FORK = """
+import base64, os, warnings
+from voicelane._core import CaptureEncoder
+warnings.simplefilter("ignore", DeprecationWarning)
+pcm = bytes(range(256)) * 30
+whole, stream = CaptureEncoder(44100), CaptureEncoder(44100)
+expected = whole.encode(pcm), whole.encode(pcm)
+first = stream.encode(pcm)
+child = os.fork()
+is_same = (first, stream.encode(pcm)) == expected
+is_same &= CaptureEncoder(44100, quality="high").encode(pcm) != ""
+if child == 0:
+    os._exit(0 if is_same else 1)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0 and is_same
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork on this system")
+def test_a_fork_leaves_both_sides_working() -> None:
+    subprocess.run([sys.executable, "-c", FORK], check=True, timeout=30)
 
 
 def test_a_long_clip_does_not_stay_in_memory() -> None:

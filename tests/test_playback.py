@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import threading
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voicelane import PlaybackBuffer, PlaybackTrack
+from voicelane import CaptureEncoder, PlaybackBuffer
 from voicelane.errors import ConcurrencyError
 
 PCM = array("h", range(1, 481)).tobytes()
@@ -96,8 +95,24 @@ def test_events_bring_audio_or_none() -> None:
         "not json",
         "[]",
         '"text"',
+        "{",
+        event()[:-1],
+        event()[:-1] + ",}",
+        event() + event(),
+        "17",
+        '{"type": "response.audio.delta"}',
         event(delta=None),
         event(delta=17),
+        event(delta=["AAA="]),
+        event(delta={}),
+        event(delta="AA=A"),
+        event(delta="AAA=AAA="),
+        event(delta=base64.b64encode(PCM).decode()[:-1]),
+        event(delta=base64.b64encode(PCM[:-1]).decode()),
+        event(delta=base64.b64encode(PCM).decode() + "\n"),
+        event(delta="\u00e9AAA"),
+        event(output_index=-1),
+        event(response_id=[]),
         event(delta="A"),
         event(delta="AAAA"),
         event(item_id=4),
@@ -112,6 +127,35 @@ def test_bad_events_are_refused_and_change_nothing(text: str | bytes) -> None:
     assert buffer.stats()["written_frames"] == 0
     with pytest.raises(TypeError, match="expected str or bytes, got int"):
         buffer.write_event(1)  # type: ignore[arg-type]
+
+
+def test_keys_in_any_order_and_escapes_are_read() -> None:
+    fields = json.loads(event(response_id='r\u00e4"/', content_index=3))
+    for order in (sorted(fields), sorted(fields, reverse=True)):
+        buffer = PlaybackBuffer()
+        text = json.dumps({key: fields[key] for key in order}, indent=2).replace("/", "\\/")
+        delta = buffer.write_event(text.replace('"delta"', '"\\u0064elta"'))
+        assert delta is not None
+        assert (delta.response_id, delta.content_index) == ('r\u00e4"/', 3)
+        assert buffer.read(480) == PCM
+
+
+def test_an_event_of_10_mib_is_taken_whole_or_refused_whole() -> None:
+    pcm = bytes(range(256)) * 30_720  # 7.5 MiB, 10 MiB as base64
+    buffer = PlaybackBuffer()
+    broken = base64.b64encode(pcm).decode()[:-1] + "!"
+    with pytest.raises(ValueError, match="'!' at character 10485759"):
+        buffer.write_event(event(delta=broken))
+    assert buffer.stats()["written_frames"] == 0
+    delta = buffer.write_event(event(delta=base64.b64encode(pcm).decode()))
+    assert delta is not None
+    assert delta.num_frames == delta.written_frames == len(pcm) // 2
+    assert buffer.read(len(pcm) // 2) == pcm
+    small = PlaybackBuffer(max_buffered_ms=1_000)
+    delta = small.write_event(event(delta=base64.b64encode(pcm).decode()))
+    assert delta is not None
+    assert (delta.num_frames, delta.written_frames) == (len(pcm) // 2, 24_000)
+    assert small.read(24_001) == pcm[:48_000] + b"\0\0"
 
 
 @given(st.binary(max_size=400))
@@ -131,6 +175,26 @@ def test_base64_and_raw_writes_are_the_same(chunks: list[bytes]) -> None:
         assert raw.write(chunk) == text.write_base64(base64.b64encode(chunk)) == len(chunk) // 2
     frames = sum(map(len, chunks)) // 2
     assert raw.read(frames) == text.read(frames) == b"".join(chunks)
+
+
+@pytest.mark.parametrize("law", ["g711_ulaw", "g711_alaw"])
+def test_g711_is_decoded_on_the_way_in(law: Any) -> None:
+    speech = (3000 * np.sin(np.arange(800) / 9)).astype(np.int16)
+    text = CaptureEncoder(8000, 1, encoding=law).encode(speech)
+    buffer = PlaybackBuffer(8000, encoding=law)
+    assert buffer.write_base64(text) == 800
+    heard = np.frombuffer(buffer.read(800), np.int16)
+    assert np.max(np.abs(heard - speech)) < 3000 / 16  # eight bits
+    delta = buffer.write_event(event(delta=text[:8]), response_id=None)
+    assert delta is not None
+    assert (delta.num_frames, delta.written_frames) == (6, 6)
+    stale = buffer.write_event(event(delta="AA=="), response_id="other")
+    assert stale is not None
+    assert (stale.num_frames, stale.written_frames) == (1, 0)
+    with pytest.raises(ValueError, match="base64"):
+        buffer.write_base64("A")
+    with pytest.raises(ValueError, match=r"encoding: expected 'pcm16' or"):
+        PlaybackBuffer(encoding="mp3")  # type: ignore[arg-type]
 
 
 def test_reads_fill_any_writable_buffer() -> None:
@@ -195,34 +259,3 @@ def test_both_sides_at_once_are_fine_and_one_side_twice_is_named() -> None:
     stats = buffer.stats()
     assert stats["written_frames"] == sum(writes)
     assert stats["written_frames"] + stats["overrun_frames"] == len(writes) * 24_000 * 60
-
-
-async def test_a_track_hands_out_20_ms_frames_and_does_not_drift(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    buffer = PlaybackBuffer(24_000, output_rate_hz=48_000, output_channels=2)
-    track = PlaybackTrack(buffer)
-    clock = Clock(monkeypatch)
-    for _ in range(500):
-        assert len(await track.recv()) == 960 * 4
-        clock.now_s += 0.003  # the caller's own work
-    assert clock.slept_s + 500 * 0.003 == pytest.approx(499 * 0.020 + 0.003, abs=1e-6)
-    clock.now_s += 0.300
-    late_s = clock.slept_s
-    for _ in range(15):
-        await track.recv()
-    assert clock.slept_s - late_s < 0.020, "late frames come at once"
-
-
-class Clock:
-    """The loop's clock, driven by the sleeps alone."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now_s = 100.0
-        self.slept_s = 0.0
-        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now_s)
-        monkeypatch.setattr(asyncio, "sleep", self._sleep)
-
-    async def _sleep(self, seconds: float) -> None:
-        self.now_s += seconds
-        self.slept_s += seconds

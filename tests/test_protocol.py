@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from support import Recording
 from voicelane.actions import (
     Action,
+    CallFunction,
     Emit,
     Fault,
     InterruptPlayback,
     ReplyDone,
     ReplyFailed,
+    ResponseBegun,
     Send,
     SessionReady,
     SpeechBegins,
@@ -471,3 +473,113 @@ def test_an_audio_delta_is_trimmed_to_whole_samples_and_nothing_else_is() -> Non
         b'{"delta": "!"}',
     ]
     assert [trim_to_whole_samples(text) for text in others] == [None] * len(others)
+
+
+def barge_in(service: Service) -> list[Any]:
+    return sent(service.says("input_audio_buffer.speech_started"))
+
+
+def test_received_is_what_the_service_sent_and_a_speech_begins_with_what_is_in_the_buffer() -> None:
+    service = Service()
+    service.creates()
+    assert service.speaks(written_frames=12_000) == [SpeechBegins(12_000)]  # the buffer is full
+    service.head = Head("i1", 2, 600)
+    [truncate] = barge_in(service)
+    assert (truncate["content_index"], truncate["audio_end_ms"]) == (2, 600)
+
+
+@pytest.mark.parametrize(("item", "is_known"), [("i0", False), ("i5", False), ("i6", True)])
+def test_the_last_64_items_can_be_truncated(item: str, is_known: bool) -> None:
+    service = Service()
+    service.creates()
+    for n in range(70):
+        service.speaks(item_id=f"i{n}")
+    service.head = Head(item, 0, 500)
+    assert bool(barge_in(service)) is is_known
+
+
+def test_after_a_cut_off_the_next_speech_begins_anew() -> None:
+    service = Service()
+    service.creates()
+    service.speaks()
+    barge_in(service)
+    assert not service.conversation.agent_is_speaking
+    ended = service.finishes(status="cancelled")
+    assert [type(action) for action in ended] == [ReplyDone, Emit]
+    service.creates("r2")
+    assert service.speaks(response_id="r2") == [SpeechBegins(24_000)]
+
+
+async def test_a_response_that_was_cut_off_is_not_asked_for_again() -> None:
+    service = Service()
+    active, _ = service.is_asked()
+    service.creates()
+    service.speaks()
+    barge_in(service)  # before anything was heard
+    assert service.conversation.abandon() == []
+    assert (await active).status == "incomplete"
+
+
+def test_of_a_lost_response_only_the_item_at_the_play_head_was_heard() -> None:
+    service = Service()
+    service.creates()
+    for item_id in ("i1", "i2"):
+        item = {"id": item_id, "type": "message", "role": "assistant", "content": []}
+        service.says("conversation.item.created", item=item)
+        kind = "response.audio_transcript.delta"
+        service.says(kind, item_id=item_id, delta="one two three four")
+        service.speaks(item_id=item_id)
+    service.head = Head("i1", 0, 500)
+    service.conversation.abandon()
+    assert texts(service.history) == [("assistant", "one two")]
+
+
+def test_a_refusal_without_the_id_of_the_request_is_that_of_the_request() -> None:
+    service = Service()
+    reply, _ = service.is_asked()
+    refused = service.says("error", error={"code": "x", "message": "No."})
+    assert [type(action) for action in refused] == [ReplyFailed, Fault]
+    assert refused[0].reply is reply  # type: ignore[union-attr]
+
+
+def test_a_request_that_is_made_again_keeps_its_turn() -> None:
+    service = Service()
+    _, asked = service.is_asked({"instructions": "one"})
+    service.is_asked({"instructions": "two"})
+    code, event_id = "conversation_already_has_active_response", sent(asked)[0]["event_id"]
+    service.says("error", error={"code": code, "event_id": event_id})
+    service.creates("of the user's turn")
+    [again] = requests(service.finishes("of the user's turn"))
+    assert again["response"] == {"instructions": "one"}
+
+
+async def test_a_response_that_another_one_replaces_is_over() -> None:
+    service = Service()
+    reply, _ = service.is_asked()
+    service.creates("r1")
+    begun = service.creates("r2")
+    assert begun == [ResponseBegun("r2")]
+    assert (await reply).status == "incomplete"
+
+
+def test_the_end_of_another_response_is_not_the_end_of_the_active_one() -> None:
+    service = Service()
+    service.creates()
+    service.speaks()
+    assert service.says("response.audio.done", response_id="r0") == []
+    assert service.conversation.agent_is_speaking
+    assert emitted(service.finishes("r0")) == ["response_done"]
+    assert service.conversation.accepted_response_id == "r1"
+
+
+def test_what_was_asked_for_with_a_response_is_not_repeated_after_its_calls() -> None:
+    service = Service()
+    reply, _ = service.is_asked({"instructions": "once"})
+    service.creates()
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    actions = service.finishes(output=[call])
+    [function] = [action for action in actions if isinstance(action, CallFunction)]
+    answered = service.conversation.calls.answer(function, "4", is_error=False)
+    assert requests(answered)[1:] == [{"type": "response.create"}]
+    service.creates("r2")
+    assert reply.response_id == "r2", "it goes on"

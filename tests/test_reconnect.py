@@ -102,6 +102,26 @@ async def test_a_text_that_is_sent_meanwhile_waits_for_the_next_connection() -> 
         assert told(sim.connections[1]) == [("user", "Are you there?")]
 
 
+async def test_what_waited_to_be_sent_is_told_to_the_next_connection_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+
+        async def stuck(_event: Any) -> None:
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(model._link.transport, "send", stuck)
+        await model.interrupt()
+        await model.send_text_message("Are you there?")
+        await sim.connections[0].abort()
+        await log.wait_for("response_done")
+        assert told(sim.connections[1]) == [("user", "Are you there?")]
+        kinds = [event["type"] for event in sim.connections[1].received]
+        assert kinds == ["session.update", "conversation.item.create", "response.create"]
+        assert len(log.all("error")) == 1
+
+
 async def test_after_so_many_attempts_it_is_over() -> None:
     async with Simulator() as sim:
         model = model_for(sim, reconnect=ReconnectPolicy(max_attempts=3, first_delay_s=0.001))

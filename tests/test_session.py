@@ -9,6 +9,7 @@ import logging
 from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken, AzureKeyCredential
@@ -19,8 +20,10 @@ from voicelane import (
     AzureVoiceLiveConfig,
     AzureVoiceLiveSession,
     ReconnectPolicy,
+    Resampler,
     errors,
 )
+from voicelane.config import EchoCancellation
 from voicelane.simulator import Faults, Simulator
 
 SILENCE = bytes(960 * 4)
@@ -79,6 +82,38 @@ async def test_a_spoken_turn_brings_events_transcripts_and_audio_in_order() -> N
         whole_chunks = frames // 2 // 480 * 480
         await until(lambda: sim.connections[0].audio_bytes == 2 * whole_chunks)
         assert model.playback.stats()["underruns"] == 0
+
+
+@pytest.mark.parametrize(
+    ("output_format", "rate_hz"),
+    [
+        ("g711_ulaw", 8_000),
+        ("g711_alaw", 8_000),
+        ("pcm16_8000hz", 8_000),
+        ("pcm16_16000hz", 16_000),
+    ],
+)
+async def test_every_output_format_is_heard_as_speech(output_format: str, rate_hz: int) -> None:
+    config = AzureVoiceLiveConfig(output_audio_format=output_format, input_audio_format="g711_ulaw")
+    async with Simulator(audio_speed=1000) as sim, model_for(sim, config=config) as model:
+        log = EventLog(model)
+        await model.send_text_message("hello")
+        await log.wait_for("response_done")
+        assert model.playback.output_rate_hz == rate_hz
+        heard = np.frombuffer(read_all(model), np.int16).astype(float)
+        said = np.frombuffer(Resampler(24_000, rate_hz).process(reply_pcm(0)), np.int16)
+        assert abs(len(heard) - len(said)) <= rate_hz // 100
+        length = min(len(heard), len(said))
+        # The same speech, to the precision of eight bits and a filter's delay.
+        shifts = [
+            np.corrcoef(heard[shift:length], said[: length - shift])[0, 1]
+            for shift in range(rate_hz // 200)
+        ] + [
+            np.corrcoef(heard[: length - shift], said[shift:length])[0, 1]
+            for shift in range(rate_hz // 200)
+        ]
+        assert max(shifts) > 0.97
+        assert log.all("error") == []
 
 
 async def test_three_text_rounds_on_one_connection() -> None:
@@ -483,8 +518,20 @@ class TestCredentials:
     [
         ({"transport": "carrier-pigeon"}, "transport"),
         ({"connect_timeout_s": 0}, "connect_timeout_s"),
+        ({"chunk_ms": 0}, "chunk_ms"),
+        ({"chunk_ms": 101}, "chunk_ms"),
         ({"input_sample_rate_hz": 7}, "source_rate_hz"),
         ({"input_channels": 0}, "num_channels"),
+        (
+            {
+                "config": AzureVoiceLiveConfig(
+                    input_audio_echo_cancellation=EchoCancellation(
+                        reference_source="client", channels=2
+                    )
+                )
+            },
+            "input_audio_echo_cancellation",
+        ),
     ],
 )
 def test_bad_arguments_are_refused_by_name(arguments: dict[str, Any], name: str) -> None:
@@ -492,6 +539,33 @@ def test_bad_arguments_are_refused_by_name(arguments: dict[str, Any], name: str)
         AzureVoiceLive(model="m", api_key="key", **arguments)
     with pytest.raises(TypeError, match="missing 1 required keyword-only argument: 'model'"):
         AzureVoiceLive(api_key="key")  # type: ignore[call-arg]
+
+
+async def test_an_error_is_a_text_with_its_fault_behind_it() -> None:
+    async with Simulator() as sim, model_for(sim) as model:
+        log = EventLog(model)
+        await model.connection.send(
+            {"type": "conversation.item.delete", "item_id": "nowhere", "event_id": "e1"}
+        )
+        await log.wait_for("error")
+        await model.handle_audio_input(b"x")
+        told, audio = log.all("error")
+        assert isinstance(told, str)
+        assert told.startswith("Azure Voice Live error: ")
+        assert isinstance(told.error, errors.ServiceError)
+        assert (told.event_id, told.retryable) == ("e1", False)
+        assert told.code == told.error.code
+        assert isinstance(audio.error, ValueError)
+
+
+async def test_audio_is_coalesced_as_asked() -> None:
+    async with Simulator() as sim, model_for(sim, chunk_ms=60) as model:
+        for _ in range(7):
+            await model.handle_audio_input(SILENCE)
+        await model.flush_audio()
+        await until(lambda: sim.connections[0].audio_bytes == 2 * 60 * 24 * 2)
+        append = sim.connections[0].received[-1]
+        assert (append["count"], append["audio_bytes"]) == (2, 5760)
 
 
 async def test_handlers_may_be_any_callable_and_never_stop_the_session(

@@ -703,11 +703,11 @@ async def test_tools_may_change_in_mid_call() -> None:
 def test_what_a_call_of_another_connection_returned_is_told_to_the_handlers_alone() -> None:
     conversation = Conversation(lambda: PlaybackBuffer().position, sample_rate_hz=24_000)
     call = CallFunction("c1", "get_weather", "{}")
-    (only,) = conversation.answer_call(call, "fog", is_error=False)
+    (only,) = conversation.calls.answer(call, "fog", is_error=False)
     assert isinstance(only, Emit)
     assert only.event == EXECUTED
     request = MCPApprovalRequest("mcpr_1", "docs", "search", "{}")
-    assert conversation.answer_approval(request, approve=True) == []
+    assert conversation.calls.answer_approval(request, approve=True) == []
 
 
 def test_calls_that_nobody_answers_are_forgotten_in_the_end() -> None:

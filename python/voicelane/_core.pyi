@@ -232,6 +232,7 @@ class PlaybackBuffer:
         output_rate_hz: of what is read; default as written.
         output_channels: of what is read: 1, `num_channels`, or any number where one channel is written.
         max_buffered_ms: how much may wait to be heard.
+        encoding: what `write_base64` and `write_event` are given; `write` takes PCM in any case.
 
     Raises:
         ValueError: an argument out of range.
@@ -246,6 +247,7 @@ class PlaybackBuffer:
         output_rate_hz: int | None = None,
         output_channels: int = 1,
         max_buffered_ms: int = 600000,
+        encoding: Literal["pcm16", "g711_ulaw", "g711_alaw"] = "pcm16",
     ) -> Self: ...
     def write(self, pcm: Buffer, /, *, item_id: str | None = None, content_index: int = 0) -> int:
         """Append s16le PCM of one content part.
@@ -348,7 +350,18 @@ class PlaybackBuffer:
 
     @property
     def is_idle(self) -> bool:
-        """Whether nothing is left to be heard."""
+        """Whether nothing is left to be heard for now."""
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether all that was written was heard to the end of a complete utterance, or was cut off.
+
+        As `is_idle`, but False where the buffer merely ran dry and `finish` is still to come.
+        """
+
+    @property
+    def sample_rate_hz(self) -> int:
+        """Frames per second of what is written."""
 
     @property
     def output_rate_hz(self) -> int:

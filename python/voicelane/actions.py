@@ -31,6 +31,13 @@ class InterruptPlayback:
 
 
 @dataclass(frozen=True, slots=True)
+class ResponseBegun:
+    """The service began a response."""
+
+    response_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechBegins:
     """The first audio of a response is in the buffer: so many frames of it."""
 
@@ -74,7 +81,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class CallFunction:
-    """Run a function and give its output to `Conversation.answer_call`."""
+    """Run a function and give its output to `ToolCalls.answer`."""
 
     call_id: str
     name: str
@@ -83,7 +90,7 @@ class CallFunction:
 
 @dataclass(frozen=True, slots=True)
 class MCPApprovalRequest:
-    """Ask whether an MCP server's tool may be called, and tell `Conversation.answer_approval`."""
+    """Ask whether an MCP server's tool may be called, and tell `ToolCalls.answer_approval`."""
 
     id: str
     server_label: str
@@ -95,6 +102,7 @@ Action = (
     Emit
     | Send
     | InterruptPlayback
+    | ResponseBegun
     | SpeechBegins
     | SpeechComplete
     | ReplyDone

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from .logs import session_logger
+
 Handler = Callable[..., Any]
 
-_log = logging.getLogger(__name__)
+_log = session_logger(__name__)
 
 
 class EventEmitter:

@@ -8,14 +8,19 @@
     │   └── ConnectTimeoutError   no answer in time (also a TimeoutError)
     ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
     ├── ConnectionLostError       an open connection ended
+    ├── PlaybackEndedError        ``recv`` of a playback track that was stopped
     ├── ServiceError              an ``error`` event of the service
     └── ToolError                 raised by a tool, to tell the model why it failed
+
+``error`` handlers get an `ErrorText`: a str with the exception behind it.
 
 Bad arguments are ``ValueError`` and ``TypeError``; two threads on one side of an audio object are
 ``ConcurrencyError``.
 """
 
 from __future__ import annotations
+
+from typing import Self
 
 from ._core import ConcurrencyError
 
@@ -25,6 +30,8 @@ __all__ = [
     "ConnectError",
     "ConnectTimeoutError",
     "ConnectionLostError",
+    "ErrorText",
+    "PlaybackEndedError",
     "ServiceError",
     "SessionNotReadyError",
     "ToolError",
@@ -39,6 +46,42 @@ class VoiceLiveError(Exception):
     def retryable(self) -> bool:
         """Whether the same call may succeed later without a change."""
         return False
+
+
+class ErrorText(str):
+    """What an ``error`` handler gets: the text, and behind it the fault.
+
+    Attributes:
+        error: the exception; None for what is none, such as audio that was dropped.
+    """
+
+    __slots__ = ("error",)
+    error: Exception | None
+
+    def __new__(cls, text: object, error: Exception | None = None) -> Self:
+        message = super().__new__(cls, text)
+        message.error = error
+        return message
+
+    @property
+    def code(self) -> str | int | None:
+        """The service's code, or the websocket's close code."""
+        return getattr(self.error, "code", None)
+
+    @property
+    def param(self) -> str | None:
+        """The parameter that the service blames."""
+        return getattr(self.error, "param", None)
+
+    @property
+    def event_id(self) -> str | None:
+        """The client event that the service blames."""
+        return getattr(self.error, "event_id", None)
+
+    @property
+    def retryable(self) -> bool:
+        """Whether the same may succeed later without a change."""
+        return isinstance(self.error, VoiceLiveError) and self.error.retryable
 
 
 class ConnectError(VoiceLiveError):
@@ -114,3 +157,7 @@ class ToolError(VoiceLiveError):
 
     Of any other exception the model learns the type alone.
     """
+
+
+class PlaybackEndedError(VoiceLiveError):
+    """The playback track was stopped: no frame will come of it."""

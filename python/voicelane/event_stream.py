@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections import deque
 from typing import Self
 
 from .events import Event
+from .logs import session_logger
 
 MAX_WAITING_EVENTS = 1024
 
-_log = logging.getLogger(__name__)
+_log = session_logger(__name__)
 
 
 class EventStream:

@@ -24,7 +24,7 @@ executed``                        output, is_error
 ``reconnecting``                  error, attempt, delay_s        `Reconnecting`
 ``reconnected``                   ``{}``                         `Reconnected`
 ``closed``                        error (None: by `aclose`)      `Closed`
-``error``                         ``str``                        `Error`
+``error``                         `errors.ErrorText`, a ``str``  `Error`
 ================================  =============================  =====================================
 """
 
@@ -136,6 +136,7 @@ class Error:
     """A fault, told once."""
 
     message: str
+    error: Exception | None = None
 
 
 Event = (
@@ -179,7 +180,7 @@ def typed(name: str, payload: Any) -> Event | None:
     if kind is None:
         return None
     if kind is Error:
-        return Error(str(payload))
+        return Error(str(payload), getattr(payload, "error", None))
     values = payload if isinstance(payload, Mapping) else {}
     make: Any = kind
     event: Event = make(**{field.name: values.get(field.name) for field in fields(kind)})

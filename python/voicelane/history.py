@@ -42,6 +42,10 @@ class History:
     def __len__(self) -> int:
         return len(self._items)
 
+    def clear(self) -> None:
+        """Forgets everything: the next session is another conversation."""
+        self._items.clear()
+
     def add(self, item: Mapping[str, Any]) -> None:
         """Notes an item that the service created; one that is known stays as it is."""
         item_id = item.get("id")

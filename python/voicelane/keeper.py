@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from .errors import VoiceLiveError
+from .errors import ErrorText, VoiceLiveError
 from .link import Link
+from .logs import session_logger
 from .reconnect import ReconnectPolicy
 
-_log = logging.getLogger(__name__)
+_log = session_logger(__name__)
 
 _PAUSE_POLL_S = 0.1
 # With so little left of a session, it is renewed even where somebody speaks.
@@ -96,7 +96,7 @@ class Keeper:
 
     async def _reconnect(self, error: VoiceLiveError) -> Link | None:
         self._lost()
-        self._emit("error", str(error))
+        self._emit("error", ErrorText(error, error))
         for attempt, delay_s in enumerate(self._policy.delays_s(), start=1):
             if not self._policy.is_retryable(error):
                 return None

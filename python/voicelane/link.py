@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
@@ -13,11 +12,12 @@ from typing import Any
 from ._core import PlaybackBuffer
 from .actions import Action
 from .errors import ServiceError, SessionNotReadyError, VoiceLiveError
+from .logs import session_logger
 from .protocol import Conversation, trim_to_whole_samples
 from .transport import Transport
 from .uplink import Uplink
 
-_log = logging.getLogger(__name__)
+_log = session_logger(__name__)
 
 
 class Link:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from functools import partial
 from statistics import quantiles
 from typing import Any
 
@@ -10,9 +12,14 @@ _KEPT = 512
 
 
 class Latency:
-    """The latest durations of one kind, in milliseconds."""
+    """The latest durations of one kind, in milliseconds.
 
-    def __init__(self) -> None:
+    Args:
+        measured: is told each of them, in seconds.
+    """
+
+    def __init__(self, measured: Callable[[float], None] | None = None) -> None:
+        self._measured = measured
         self._recent_ms: deque[float] = deque(maxlen=_KEPT)
         self._started_s: float | None = None
 
@@ -23,8 +30,11 @@ class Latency:
     def stop(self, now_s: float) -> None:
         """It ended; without a start, nothing is noted."""
         if self._started_s is not None:
-            self._recent_ms.append(1000 * (now_s - self._started_s))
+            duration_s = now_s - self._started_s
+            self._recent_ms.append(1000 * duration_s)
             self._started_s = None
+            if self._measured is not None:
+                self._measured(duration_s)
 
     def summary(self) -> dict[str, Any]:
         """Count, median and 99th percentile of the latest 512; None where there is none."""
@@ -37,14 +47,18 @@ class Latency:
 
 
 class Metrics:
-    """The counters and latencies of one session, over all its connections."""
+    """The counters and latencies of one session, over all its connections.
 
-    def __init__(self) -> None:
+    Args:
+        measured: is told each latency, by its name and in seconds.
+    """
+
+    def __init__(self, measured: Callable[[str, float], None]) -> None:
         self.audio_in_ms = 0.0
         self.num_errors = 0
         self.num_reconnects = 0
         # End of the user's speech, as the service tells it, to the first audio of the answer...
-        self.first_audio = Latency()  # ...received
-        self.first_heard = Latency()  # ...and heard
+        self.first_audio = Latency(partial(measured, "first_audio"))  # ...received
+        self.first_heard = Latency(partial(measured, "first_heard"))  # ...and heard
         # From an interrupt to the consumer's next read.
-        self.silence = Latency()
+        self.silence = Latency(partial(measured, "silence"))

@@ -13,13 +13,12 @@ from typing import Any, Protocol
 
 from .actions import (
     Action,
-    CallFunction,
     Emit,
     Fault,
     InterruptPlayback,
-    MCPApprovalRequest,
     ReplyDone,
     ReplyFailed,
+    ResponseBegun,
     Send,
     SessionReady,
     SpeechBegins,
@@ -29,6 +28,9 @@ from .errors import ServiceError, VoiceLiveError
 from .history import History
 from .open_calls import OpenCalls
 from .reply import Reply
+from .tool_calls import ToolCalls
+from .transcripts import Transcripts
+from .wire_values import mapping
 
 # How many items the bookkeeping looks back: a conversation may last an hour.
 _REMEMBERED_ITEMS = 64
@@ -59,8 +61,6 @@ class AudioDelta(Protocol):
     def written_frames(self) -> int: ...
 
 
-_MCP = "mcp"  # the calls of MCP servers are one group: they do not tell their response
-
 # "Nothing to cancel": the response ended while the cancel was on its way.
 _BENIGN_ERRORS = frozenset({"response_cancel_not_active"})
 _ALREADY_ACTIVE = "conversation_already_has_active_response"
@@ -87,11 +87,8 @@ class Conversation:
         mcp_labels: Callable[[], Collection[str]] = frozenset,
     ) -> None:
         self._play_head = play_head
-        self._mcp_labels = mcp_labels
         self._sample_rate_hz = sample_rate_hz
         self._history = History() if history is None else history
-        self._open_calls = OpenCalls() if open_calls is None else open_calls
-        self._asked_approvals: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
         self._turn_detection: Mapping[str, Any] = {}
         self._active: Reply | None = None
         # False once the active response was cut off: what still arrives of it is stale.
@@ -102,30 +99,31 @@ class Conversation:
         self._agent_is_speaking = False
         self.user_is_speaking = False
         self._received_frames: OrderedDict[str, int] = OrderedDict()
-        self._heard_shares: dict[str, float] = {}
-        self._partial_texts: dict[tuple[str, str], str] = {}
-        self._user_texts_done: deque[str] = deque(maxlen=_REMEMBERED_ITEMS)
+        self._transcripts = Transcripts(self._history)
+        self.calls = ToolCalls(
+            OpenCalls() if open_calls is None else open_calls, mcp_labels, self._answer_is_due
+        )
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
             "session.updated": self._on_session_updated,
             "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": self._on_speech_stopped,
             "conversation.item.created": self._on_item_created,
             "conversation.item.deleted": self._on_item_deleted,
-            "conversation.item.input_audio_transcription.delta": self._on_user_delta,
-            "conversation.item.input_audio_transcription.completed": self._on_user_text,
+            "conversation.item.input_audio_transcription.delta": self._transcripts.user_delta,
+            "conversation.item.input_audio_transcription.completed": self._transcripts.user_done,
             "response.created": self._on_response_created,
             "response.output_item.done": self._on_output_item_done,
             "response.audio_timestamp.delta": self._on_word_timestamp,
             "response.animation_viseme.delta": self._on_viseme,
-            "response.audio_transcript.delta": self._on_agent_delta,
+            "response.audio_transcript.delta": self._transcripts.agent_delta,
             "response.audio_transcript.done": self._on_agent_text,
-            "response.text.delta": self._on_agent_delta,
+            "response.text.delta": self._transcripts.agent_delta,
             "response.text.done": self._on_agent_text,
             "response.audio.done": self._on_audio_done,
             "response.done": self._on_response_done,
-            "response.mcp_call.in_progress": self._on_mcp_call_started,
-            "response.mcp_call.completed": self._on_mcp_call_done,
-            "response.mcp_call.failed": self._on_mcp_call_done,
+            "response.mcp_call.in_progress": self.calls.on_mcp_started,
+            "response.mcp_call.completed": self.calls.on_mcp_done,
+            "response.mcp_call.failed": self.calls.on_mcp_done,
             "error": self._on_error,
         }
 
@@ -178,53 +176,8 @@ class Conversation:
         for reply in self._waiting:
             reply.finish("cancelled")
         self._waiting.clear()
-        self._open_calls.silence(self._active.response_id if self._active else None)
+        self.calls.silence(self._active.response_id if self._active else None)
         return self._cut_off(cancel=self._active is not None)
-
-    def answer_call(self, call: CallFunction, output: str, *, is_error: bool) -> list[Action]:
-        """Gives the model what a function returned; after the last one of its response, asks for the next.
-
-        A call that nobody waits for any more is only told to the handlers.
-        """
-        executed = Emit(
-            "realtime_model_function_executed",
-            {
-                "name": call.name,
-                "arguments": call.arguments,
-                "call_id": call.call_id,
-                "output": output,
-                "is_error": is_error,
-            },
-        )
-        if call.call_id not in self._open_calls:
-            return [executed]
-        item = {"type": "function_call_output", "call_id": call.call_id, "output": output}
-        return [
-            Send({"type": "conversation.item.create", "item": item}),
-            executed,
-            *self._call_answered(call.call_id),
-        ]
-
-    def answer_approval(self, request: MCPApprovalRequest, *, approve: bool) -> list[Action]:
-        """Lets the service call an MCP server's tool, or not."""
-        if request.id not in self._open_calls:
-            return []
-        item = {
-            "type": "mcp_approval_response",
-            "approval_request_id": request.id,
-            "approve": approve,
-        }
-        send = Send({"type": "conversation.item.create", "item": item})
-        if approve:
-            self._open_calls.remove(request.id)  # it goes on as a call, which has its own end
-            return [send]
-        return [send, *self._call_answered(request.id)]
-
-    def leave_call(self, call: CallFunction) -> list[Action]:
-        """There is no function for this call: its answer is the caller's business."""
-        reply = self._open_calls.reply_to(call.call_id)
-        self._open_calls.remove(call.call_id)
-        return [ReplyDone(reply)] if reply else []
 
     def abandon(self) -> list[Reply]:
         """The connection is lost. Returns what has to be asked for again on the next one.
@@ -238,15 +191,10 @@ class Conversation:
         self._waiting.clear()
         if active is None:
             return replies
-        # What was said of it is known only as far as its transcript came.
-        items = [item_id for role, item_id in self._partial_texts if role == "agent"]
         was_heard = not self._audible or (
             head.item_id in self._received_frames and head.audio_end_ms > 0
         )
-        for item_id in items:
-            self._history.set_text(item_id, self._partial_texts["agent", item_id])
-            received_ms = self._received_ms(item_id)
-            self._history.cut(item_id, head.audio_end_ms / received_ms if received_ms else 0.0)
+        self._transcripts.abandon(lambda item_id: self._heard_share(head, item_id))
         if was_heard:
             active.finish("incomplete")
             return replies
@@ -255,14 +203,14 @@ class Conversation:
     # --- the session -------------------------------------------------------------------------
 
     def _on_session_updated(self, event: Mapping[str, Any]) -> list[Action]:
-        session = _mapping(event.get("session"))
-        self._turn_detection = _mapping(session.get("turn_detection"))
+        session = mapping(event.get("session"))
+        self._turn_detection = mapping(session.get("turn_detection"))
         expires_at = session.get("expires_at")
         expires_at_s = expires_at if isinstance(expires_at, int | float) else None
         return [SessionReady(session.get("id"), expires_at_s)]
 
     def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
-        details = _mapping(event.get("error"))
+        details = mapping(event.get("error"))
         code = details.get("code")
         if code in _BENIGN_ERRORS:
             return []
@@ -307,36 +255,15 @@ class Conversation:
         return [Emit("user_speech_ended", {})]
 
     def _on_item_created(self, event: Mapping[str, Any]) -> list[Action]:
-        # Cascaded models give the user's words here, realtime models null.
-        item = _mapping(event.get("item"))
+        item = mapping(event.get("item"))
         self._history.add(item)
         if item.get("type") == "mcp_approval_request":
-            return self._on_mcp_request(event)
-        content = item.get("content")
-        first = _mapping(content[0]) if isinstance(content, list) and content else {}
-        text = first.get("transcript")
-        if item.get("role") != "user" or not text:
-            return []
-        return self._user_text(str(item.get("id")), str(text))
+            return self.calls.on_item(event)
+        return self._transcripts.user_item(item)
 
     def _on_item_deleted(self, event: Mapping[str, Any]) -> list[Action]:
         self._history.remove(str(event.get("item_id")))
         return []
-
-    def _on_user_delta(self, event: Mapping[str, Any]) -> list[Action]:
-        text = self._extend("user", event)
-        return [_transcription("user", text, is_final=False)] if text else []
-
-    def _on_user_text(self, event: Mapping[str, Any]) -> list[Action]:
-        return self._user_text(str(event.get("item_id")), str(event.get("transcript") or ""))
-
-    def _user_text(self, item_id: str, text: str) -> list[Action]:
-        self._partial_texts.pop(("user", item_id), None)
-        if item_id in self._user_texts_done or not text:
-            return []
-        self._user_texts_done.append(item_id)
-        self._history.set_text(item_id, text)
-        return [_transcription("user", text, is_final=True)]
 
     # --- the agent ---------------------------------------------------------------------------
 
@@ -346,15 +273,15 @@ class Conversation:
         # Asked for by us, or begun by the service at the end of the user's turn.
         self._active = self._requested or Reply()
         self._requested = None
-        response_id = _mapping(event.get("response")).get("id")
+        response_id = mapping(event.get("response")).get("id")
         self._active.response_id = response_id if isinstance(response_id, str) else None
         self._active.status = "in_progress"
         self._audible = True
-        return []
+        return [ResponseBegun(self._active.response_id)]
 
     def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
-        self._history.complete(_mapping(event.get("item")))
-        return self._on_mcp_request(event)
+        self._history.complete(mapping(event.get("item")))
+        return self.calls.on_item(event)
 
     def _on_word_timestamp(self, event: Mapping[str, Any]) -> list[Action]:
         keys = ("item_id", "text", "audio_offset_ms", "audio_duration_ms")
@@ -364,21 +291,12 @@ class Conversation:
         keys = ("item_id", "viseme_id", "audio_offset_ms")
         return [Emit("viseme", {key: event.get(key) for key in keys})]
 
-    def _on_agent_delta(self, event: Mapping[str, Any]) -> list[Action]:
-        text = self._extend("agent", event)
-        return [_transcription("agent", text, is_final=False)] if text else []
-
     def _on_agent_text(self, event: Mapping[str, Any]) -> list[Action]:
-        self._partial_texts.pop(("agent", str(event.get("item_id"))), None)
         in_audio = event.get("type") == "response.audio_transcript.done"
         text = str(event.get("transcript" if in_audio else "text") or "")
-        item_id = str(event.get("item_id"))
-        self._history.set_text(item_id, text)
         if self._active is not None:
             self._active.text = text
-        if item_id in self._heard_shares:  # it was cut off before its text was complete
-            self._history.cut(item_id, self._heard_shares.pop(item_id))
-        actions: list[Action] = [_transcription("agent", text, is_final=True)] if text else []
+        actions = self._transcripts.agent_done(str(event.get("item_id")), text)
         if not in_audio:
             actions.append(Emit("text_response", {"text": text, "type": "done"}))
         return actions
@@ -389,7 +307,7 @@ class Conversation:
         return self._agent_done()
 
     def _on_response_done(self, event: Mapping[str, Any]) -> list[Action]:
-        response = _mapping(event.get("response"))
+        response = mapping(event.get("response"))
         status = str(response.get("status"))
         actions: list[Action] = []
         ended = self._active if self._is_active(response.get("id")) else None
@@ -398,72 +316,27 @@ class Conversation:
             ended.status = status
             ended.usage = response.get("usage")
             actions += self._agent_done()
-        calls = self._function_calls(response, ended) if status == "completed" else []
+        calls = self.calls.of_response(response, ended) if status == "completed" else []
         actions += calls
         if (
             ended is not None and not calls
         ):  # one that calls functions goes on with what they return
             actions.append(ReplyDone(ended))
-        # Texts of a response that was cut off may never have been completed.
-        self._partial_texts = {k: v for k, v in self._partial_texts.items() if k[0] == "user"}
-        self._heard_shares.clear()
+        self._transcripts.response_ended()
         done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
         actions.append(Emit("response_done", done))
         if status == "failed":
-            details = _mapping(_mapping(response.get("status_details")).get("error"))
+            details = mapping(mapping(response.get("status_details")).get("error"))
             message = str(details.get("message") or "the response failed")
             kind = details.get("type")
             actions.append(Fault(ServiceError(message, code=details.get("code"), kind=kind)))
         return actions + self._next_response()
 
-    # --- tools -------------------------------------------------------------------------------
-
     def _is_active(self, response_id: object) -> bool:
         return self._active is not None and self._active.response_id == response_id
 
-    def _function_calls(self, response: Mapping[str, Any], reply: Reply | None) -> list[Action]:
-        # Only here, of a completed response: the arguments that came before may have been cut off.
-        calls: list[Action] = []
-        output = response.get("output")
-        for item in map(_mapping, output if isinstance(output, list) else ()):
-            call_id = str(item.get("call_id") or "")
-            is_whole = item.get("status") in (None, "completed")
-            if item.get("type") != "function_call" or not is_whole or not call_id:
-                continue
-            if call_id not in self._open_calls:
-                self._open_calls.add(call_id, group=str(response.get("id")), reply=reply)
-                name, arguments = str(item.get("name")), str(item.get("arguments") or "")
-                calls.append(CallFunction(call_id, name, arguments))
-        return calls
-
-    def _on_mcp_request(self, event: Mapping[str, Any]) -> list[Action]:
-        item = _mapping(event.get("item"))
-        item_id, arguments = str(item.get("id") or ""), str(item.get("arguments") or "")
-        if item.get("type") != "mcp_approval_request" or item_id in ("", *self._asked_approvals):
-            return []
-        label, name = str(item.get("server_label")), str(item.get("name"))
-        if label not in self._mcp_labels():
-            return []
-        if event.get("type") == "conversation.item.created" and not arguments:
-            return []  # output_item.done will bring them
-        self._asked_approvals.append(item_id)
-        self._open_calls.add(item_id, group=_MCP)
-        return [MCPApprovalRequest(item_id, label, name, arguments)]
-
-    def _on_mcp_call_started(self, event: Mapping[str, Any]) -> list[Action]:
-        if self._mcp_labels():  # an agent of the service answers for the servers that it brings
-            self._open_calls.add(str(event.get("item_id")), group=_MCP)
-        return []
-
-    def _on_mcp_call_done(self, event: Mapping[str, Any]) -> list[Action]:
-        # The service runs the call, but says nothing about it unless it is asked to.
-        return self._call_answered(str(event.get("item_id")))
-
-    def _call_answered(self, call_id: str) -> list[Action]:
-        """Asks for a response where one is due and none that will know the answer is sure to come."""
-        reply = self._open_calls.reply_to(call_id)
-        if not self._open_calls.remove(call_id):
-            return []
+    def _answer_is_due(self, reply: Reply | None) -> list[Action]:
+        """Asks for a response to what tools returned, where none that will know it is sure to come."""
         is_asked = any(waiting.request is None for waiting in self._waiting)
         user_is_answered = self._turn_detection.get("create_response", True)
         if is_asked or (self.user_is_speaking and user_is_answered):
@@ -507,8 +380,7 @@ class Conversation:
         # Unheard, or heard to its end: nothing to cut. The service refuses an end beyond the audio.
         if not 0 < head.audio_end_ms < received_ms:
             return []
-        self._heard_shares[item_id] = head.audio_end_ms / received_ms
-        self._history.cut(item_id, self._heard_shares[item_id])
+        self._transcripts.cut(item_id, head.audio_end_ms / received_ms)
         if self._turn_detection.get("auto_truncate"):
             return []
         return [
@@ -522,16 +394,12 @@ class Conversation:
             )
         ]
 
+    def _heard_share(self, head: PlayHead, item_id: str) -> float:
+        received_ms = self._received_ms(item_id)
+        return head.audio_end_ms / received_ms if received_ms and head.item_id == item_id else 0.0
+
     def _received_ms(self, item_id: str) -> float:
         return self._received_frames.get(item_id, 0) * 1000 / self._sample_rate_hz
-
-    def _extend(self, role: str, event: Mapping[str, Any]) -> str:
-        key = (role, str(event.get("item_id")))
-        text = self._partial_texts.get(key, "") + str(event.get("delta") or "")
-        self._partial_texts[key] = text
-        while len(self._partial_texts) > _REMEMBERED_ITEMS:
-            del self._partial_texts[next(iter(self._partial_texts))]
-        return text
 
 
 def trim_to_whole_samples(text: bytes) -> bytes | None:
@@ -552,12 +420,3 @@ def trim_to_whole_samples(text: bytes) -> bytes | None:
 def _event_id(reply: Reply) -> str:
     """Names the request, so that the service's refusal can say which one it is."""
     return f"voicelane-{id(reply):x}"
-
-
-def _transcription(role: str, text: str, *, is_final: bool) -> Emit:
-    payload = {"role": role, "text": text, "is_final": is_final}
-    return Emit("realtime_model_transcription", payload)
-
-
-def _mapping(value: object) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}

@@ -3,58 +3,49 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from ._core import CaptureEncoder, PlaybackBuffer
-from .actions import (
-    Action,
-    CallFunction,
-    Emit,
-    Fault,
-    InterruptPlayback,
-    MCPApprovalRequest,
-    ReplyDone,
-    ReplyFailed,
-    Send,
-    SessionReady,
-    SpeechBegins,
-    SpeechComplete,
-)
+from ._core import PlaybackBuffer
+from .actions import Send
 from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
 from .emitter import EventEmitter
-from .errors import ConnectionLostError, SessionNotReadyError, VoiceLiveError
+from .errors import ConnectionLostError, ErrorText, SessionNotReadyError, VoiceLiveError
 from .event_stream import EventStream
 from .events import typed
+from .executor import Executor
 from .history import History
 from .keeper import Keeper
 from .link import Link
+from .logs import SessionLog, session_logger
 from .metrics import Metrics
+from .microphone import Microphone
+from .observer import Observers
 from .open_calls import OpenCalls
 from .playback import PlaybackTrack
 from .playout import Playout
 from .protocol import Conversation
 from .reconnect import ReconnectPolicy
 from .reply import Reply
-from .tool_runner import ToolRunner
 from .tools import ToolSet
 from .transport import ConnectOptions
-from .uplink import Uplink, UplinkFullError
+from .uplink import Uplink
 
-_log = logging.getLogger(__name__)
+if TYPE_CHECKING:
+    from .telemetry import OpenTelemetry
+
+_log = session_logger(__name__)
 
 DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 
-_CHUNK_MS = 20
 _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
-_EMPTY_APPEND_CHARS = len('{"type":"input_audio_buffer.append","audio":""}')
+_MAX_CHUNK_MS = 100
 
 
 @dataclass
@@ -74,7 +65,7 @@ class AzureVoiceLive(EventEmitter):
         async with AzureVoiceLive(model="gpt-realtime") as model:
             model.on("realtime_model_transcription", print)
             await model.handle_audio_input(pcm)        # 48 kHz stereo s16, any length
-            frame = await model.audio_track.recv()     # 20 ms of 24 kHz mono s16
+            frame = await model.audio_track.recv()     # 20 ms of 24 kHz mono: bytes, or a PyAV frame
 
     Args:
         api_key: the resource's key; default the environment's ``AZURE_VOICE_LIVE_API_KEY``.
@@ -87,8 +78,10 @@ class AzureVoiceLive(EventEmitter):
         transport: "auto" and "sdk" are azure-ai-voicelive's connection.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets.
         input_channels: channels of it, interleaved.
+        chunk_ms: how much audio one message carries, 1 to 100: more of it is less work and more delay.
         connect_timeout_s: for the connection and, again, for the service's first answer.
         reconnect: when a lost connection is made again; `ReconnectPolicy(max_attempts=0)` never.
+        telemetry: where to report spans and metrics; None for nowhere.
 
     Raises:
         TypeError: a tool that is none, or that takes what has no JSON schema.
@@ -107,20 +100,26 @@ class AzureVoiceLive(EventEmitter):
         transport: Literal["auto", "sdk"] = "auto",
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
+        chunk_ms: int = 20,
         connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
         reconnect: ReconnectPolicy | None = None,
+        telemetry: OpenTelemetry | None = None,
     ) -> None:
         super().__init__()
         if transport not in ("auto", "sdk"):
             raise ValueError(f"transport: expected 'auto' or 'sdk', got {transport!r}")
         if not connect_timeout_s > 0:
             raise ValueError(f"connect_timeout_s: expected more than 0, got {connect_timeout_s!r}")
+        if not 1 <= chunk_ms <= _MAX_CHUNK_MS:
+            raise ValueError(f"chunk_ms: expected 1 to {_MAX_CHUNK_MS}, got {chunk_ms!r}")
         self.model = model
         self.config = config or AzureVoiceLiveConfig()
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
-        self.set_input_format(input_sample_rate_hz, input_channels)
         self._owns_credential = credential is None
         self.credential = resolve_credential(credential, api_key)
+        self.playback = PlaybackBuffer(
+            self.config.output_rate_hz, encoding=self.config.output_encoding
+        )
         self.audio_track: Any = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.current_utterance: Any = None
@@ -141,12 +140,32 @@ class AzureVoiceLive(EventEmitter):
         )
         self._link: Link | None = None
         self._uplink = Uplink()
-        self._dropping = False
         self._history = History()
         self._open_calls = OpenCalls()
-        self._tool_runner = ToolRunner(ToolSet.of(tools), self._answer_call, self._answer_approval)
-        self._metrics = Metrics()
-        self._play_through(PlaybackBuffer(self.config.output_rate_hz))
+        self._session_log = SessionLog()
+        self._observer = Observers(
+            self._session_log,
+            *([telemetry.observe(model, self.endpoint, self._counts)] if telemetry else ()),
+        )
+        self._metrics = Metrics(self._observer.measured)
+        self._microphone = Microphone(
+            input_sample_rate_hz,
+            input_channels,
+            chunk_ms,
+            self.config,
+            self._uplink,
+            self._metrics,
+            self.emit,
+        )
+        self._playout = Playout(self.playback, self._metrics, self.emit)
+        self._executor = Executor(
+            self._uplink,
+            self._playout,
+            ToolSet.of(tools),
+            lambda: self._link,
+            self.emit,
+            self._observer,
+        )
         self._streams: list[EventStream] = []
 
     # --- what it is --------------------------------------------------------------------------
@@ -169,7 +188,7 @@ class AzureVoiceLive(EventEmitter):
     @property
     def tools(self) -> list[dict[str, Any]]:
         """The tools as ``session.update`` has them, the secrets of MCP servers included."""
-        return self._tool_runner.tools.wire()
+        return self._executor.tool_runner.tools.wire()
 
     def set_tools(self, tools: ToolSet | Iterable[Any]) -> None:
         """Replaces the tools, for the next `connect`; `update_session` does it at once. Calls that run go on.
@@ -179,7 +198,7 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             TypeError, ValueError: as the constructor does.
         """
-        self._tool_runner.tools = ToolSet.of(tools)
+        self._executor.tool_runner.tools = ToolSet.of(tools)
 
     @property
     def _agent_speaking(self) -> bool:
@@ -199,6 +218,7 @@ class AzureVoiceLive(EventEmitter):
         # A host that plays the audio itself brings something that acts like a buffer, before `connect`.
         self.playback = playback
         self._playout = Playout(playback, self._metrics, self.emit)
+        self._executor.playout = self._playout
 
     async def connect(self) -> None:
         """Connects and waits until the service has accepted the session.
@@ -211,8 +231,15 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: the service said nothing in time.
             ConnectionLostError: the connection ended before.
         """
+        # What the tasks log that it starts is about this session.
+        with self._session_log.bound():
+            await self._connect()
+
+    async def _connect(self) -> None:
         async with self._connect_lock:
             await self._cleanup_session()
+            self._observer.ended(None)
+            self._observer.connecting()
             self._closing = False
             self.loop = asyncio.get_running_loop()
             if self.audio_track is None:
@@ -220,7 +247,12 @@ class AzureVoiceLive(EventEmitter):
             try:
                 link = await self._open_link()
             except VoiceLiveError as error:
-                self.emit("error", f"Error connecting to Azure Voice Live API: {error}")
+                text = f"Error connecting to Azure Voice Live API: {error}"
+                self.emit("error", ErrorText(text, error))
+                self._observer.ended(error)
+                raise
+            except BaseException as error:
+                self._observer.ended(error)
                 raise
             self._use(link)
             keeper = asyncio.create_task(self._keep(link), name="azure-voice-live-keeper")
@@ -233,6 +265,7 @@ class AzureVoiceLive(EventEmitter):
         was_open = self._session is not None
         async with self._connect_lock:
             await self._cleanup_session()
+            self._observer.ended(None)
         if self._owns_credential and hasattr(self.credential, "close"):
             await self.credential.close()
         if was_open and self._ended is None:
@@ -246,7 +279,9 @@ class AzureVoiceLive(EventEmitter):
         except TimeoutError:
             # gather cancelled them: they were the user's, and had their time.
             _log.warning(
-                "Event handlers still ran %g s after the session was closed", _HANDLER_DRAIN_S
+                "Event handlers still ran %g s after the session was closed",
+                _HANDLER_DRAIN_S,
+                extra=self._session_log.fields(),
             )
 
     async def __aenter__(self) -> Self:
@@ -275,7 +310,7 @@ class AzureVoiceLive(EventEmitter):
             await asyncio.gather(*session.tasks, return_exceptions=True)
             if link is not None:
                 await link.stop()
-            await self._tool_runner.aclose()  # only now: the reader starts calls
+            await self._executor.tool_runner.aclose()  # only now: the reader starts calls
         finally:
             self._open_calls.silence(None)
             if link is not None:
@@ -283,10 +318,10 @@ class AzureVoiceLive(EventEmitter):
                     reply.finish("cancelled")
                 await link.close()
             await self._playout.close()
-        self._uplink = Uplink()
-        self._history = History()
+        self._uplink.clear()
+        self._history.clear()
         self._open_calls = OpenCalls()
-        self._encoder.reset()
+        self._microphone.reset()
 
     # --- the connection ----------------------------------------------------------------------
 
@@ -310,9 +345,16 @@ class AzureVoiceLive(EventEmitter):
             sample_rate_hz=self.config.output_rate_hz,
             history=self._history,
             open_calls=self._open_calls,
-            mcp_labels=lambda: self._tool_runner.tools.servers,
+            mcp_labels=lambda: self._executor.tool_runner.tools.servers,
         )
-        link = Link(transport, conversation, self._uplink, self.playback, self._obey, self._report)
+        link = Link(
+            transport,
+            conversation,
+            self._uplink,
+            self.playback,
+            self._executor.obey,
+            self._executor.report,
+        )
         try:
             settings = self.config.session_update(model=self.model, instructions=self._instructions)
             if tools := self.tools:
@@ -328,6 +370,7 @@ class AzureVoiceLive(EventEmitter):
         self._ended = None
         link.start()
         self._session_ready_event.set()
+        self._observer.connected(link.session_id)
 
     async def _swap(self, link: Link) -> None:
         """Takes a fresh link in place of one that is lost or about to expire."""
@@ -344,7 +387,7 @@ class AzureVoiceLive(EventEmitter):
         if asked_again:
             self.playback.clear()
         for reply in asked_again:
-            self._obey(link, link.conversation.request_response(reply))
+            self._executor.obey(link, link.conversation.request_response(reply))
         await old.close()
 
     async def _keep(self, link: Link) -> None:
@@ -355,6 +398,7 @@ class AzureVoiceLive(EventEmitter):
             reply.finish("incomplete")
         self.playback.finish()
         self.emit("closed", {"error": str(error)})
+        self._observer.ended(error)
 
     def _is_pause(self) -> bool:
         quiet = self._link is None or self._link.conversation.is_quiet
@@ -385,7 +429,7 @@ class AzureVoiceLive(EventEmitter):
         self._instructions = changes.pop("instructions", self._instructions)
         self.config = self.config.with_changes(**changes)
         if tools is not None:
-            self._tool_runner.tools = tools
+            self._executor.tool_runner.tools = tools
 
     # --- microphone and text -----------------------------------------------------------------
 
@@ -395,13 +439,7 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             ValueError: an argument out of range; the format stays as it was.
         """
-        self._encoder = CaptureEncoder(
-            sample_rate_hz,
-            channels,
-            target_rate_hz=self.config.input_rate_hz,
-            encoding=self.config.input_encoding,
-            chunk_ms=_CHUNK_MS,
-        )
+        self._microphone.set_format(sample_rate_hz, channels)
 
     async def handle_audio_input(self, audio_data: Any) -> None:
         """Takes microphone samples: any bytes-like object, any whole number of frames.
@@ -413,22 +451,7 @@ class AzureVoiceLive(EventEmitter):
         # While a lost connection is made again the last seconds are kept, for the next one.
         if self._link is None or self._ended or self._closing or not self.config.has_audio:
             return
-        try:
-            text = self._encoder.encode_event(audio_data)
-        except (TypeError, ValueError, RuntimeError) as error:
-            self.emit("error", f"Error processing audio input: {error}")
-            return
-        if text is None:
-            return
-        duration_ms = self._duration_ms(text)
-        self._metrics.audio_in_ms += duration_ms
-        dropped = self._uplink.put_audio(text, duration_ms)
-        if dropped and not self._dropping:
-            self.emit(
-                "error",
-                "Error processing audio input: the network is too slow, dropping the oldest audio",
-            )
-        self._dropping = dropped
+        self._microphone.take(audio_data)
 
     async def flush_audio(self) -> None:
         """Waits until everything taken so far was handed to the connection, or the connection ended."""
@@ -448,9 +471,9 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: there is no session, and none within 5 s.
         """
         link = await self._ready_link()
-        self._flush_encoder()
-        self._obey(link, [Send({"type": "input_audio_buffer.commit"})])
-        self._obey(link, link.conversation.request_response(Reply()))
+        self._microphone.flush()
+        self._executor.obey(link, [Send({"type": "input_audio_buffer.commit"})])
+        self._executor.obey(link, link.conversation.request_response(Reply()))
 
     async def clear_audio(self) -> None:
         """Push-to-talk: forgets what was said since the last commit.
@@ -459,8 +482,8 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: there is no session, and none within 5 s.
         """
         link = await self._ready_link()
-        self._flush_encoder()
-        self._obey(link, [Send({"type": "input_audio_buffer.clear"})])
+        self._microphone.flush()
+        self._executor.obey(link, [Send({"type": "input_audio_buffer.clear"})])
 
     async def send_message(self, message: str) -> Reply:
         """Has the agent say exactly this text. Awaiting what it returns waits until it was heard.
@@ -499,18 +522,18 @@ class AzureVoiceLive(EventEmitter):
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
         if self._link is not None and not self._closing:
-            self._obey(self._link, self._link.conversation.interrupt())
+            self._executor.obey(self._link, self._link.conversation.interrupt())
 
     async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:
         link = await self._ready_link()
         if item is not None:
             self._tell(link, item)
-        self._obey(link, link.conversation.request_response(reply))
+        self._executor.obey(link, link.conversation.request_response(reply))
         return reply
 
     def _tell(self, link: Link, item: Mapping[str, Any]) -> None:
         self._history.add(item)
-        self._obey(link, [Send({"type": "conversation.item.create", "item": item})])
+        self._executor.obey(link, [Send({"type": "conversation.item.create", "item": item})])
 
     async def _ready_link(self) -> Link:
         await self._ready_to_send()
@@ -527,22 +550,13 @@ class AzureVoiceLive(EventEmitter):
                 "No active Azure Voice Live session after maximum retries"
             ) from None
 
-    def _flush_encoder(self) -> None:
-        text = self._encoder.flush_event()
-        if text is not None:
-            self._uplink.put_audio(text, self._duration_ms(text))
-
-    def _duration_ms(self, text: str) -> float:
-        frame_bytes = 2 if self.config.input_encoding == "pcm16" else 1
-        num_bytes = (len(text) - _EMPTY_APPEND_CHARS) * 3 / 4
-        return num_bytes / frame_bytes / self.target_sample_rate * 1000
-
     # --- events and figures ------------------------------------------------------------------
 
     def emit(self, event: str, payload: Any = None) -> None:
         """Calls the handlers of an event, and hands it to those who iterate over `events`."""
         if event == "error":
             self._metrics.num_errors += 1
+        self._observer.emitted(event, payload)
         super().emit(event, payload)
         if self._streams and (event_object := typed(event, payload)) is not None:
             for stream in self._streams:
@@ -564,6 +578,7 @@ class AzureVoiceLive(EventEmitter):
         metrics = self._metrics
         return {
             "audio_in_ms": metrics.audio_in_ms,
+            "audio_sent_ms": self._uplink.sent_audio_ms,
             "audio_waiting_ms": self._uplink.waiting_audio_ms,
             "audio_dropped_ms": self._uplink.dropped_audio_ms,
             "errors": metrics.num_errors,
@@ -574,54 +589,15 @@ class AzureVoiceLive(EventEmitter):
             "silence": metrics.silence.summary(),
         }
 
-    # --- what the conversation decided -------------------------------------------------------
-
-    def _report(self, error: ValueError) -> None:
-        self.emit("error", f"Error processing events: {error}")
-
-    def _obey(self, link: Link, actions: Iterable[Action]) -> None:
-        for action in actions:
-            match action:
-                case Send(event):
-                    self._put_event(event)
-                case Emit(event, payload):
-                    if event == "user_speech_ended":
-                        self._playout.user_speech_ended()
-                    self.emit(event, payload)
-                case InterruptPlayback():
-                    self._playout.interrupt()
-                case SpeechBegins(frames):
-                    self._playout.begins(frames)
-                case SpeechComplete():
-                    self._playout.is_complete()
-                case ReplyDone(reply):
-                    self._playout.when_passed(reply.finish)
-                case ReplyFailed(reply, error):
-                    reply.finish("failed", error)
-                case CallFunction():
-                    if not self._tool_runner.call(action):
-                        self._obey(link, link.conversation.leave_call(action))
-                case MCPApprovalRequest():
-                    self._tool_runner.ask(action)
-                case SessionReady(session_id, expires_at_s):
-                    link.accept(session_id, expires_at_s)
-                case Fault(error):
-                    if not link.refuse(error):
-                        self.emit("error", str(error))
-
-    def _answer_call(self, call: CallFunction, output: str, is_error: bool) -> None:
-        if (link := self._link) is not None:
-            self._obey(link, link.conversation.answer_call(call, output, is_error=is_error))
-
-    def _answer_approval(self, request: MCPApprovalRequest, approve: bool) -> None:
-        if (link := self._link) is not None:
-            self._obey(link, link.conversation.answer_approval(request, approve=approve))
-
-    def _put_event(self, event: Mapping[str, Any]) -> None:
-        try:
-            self._uplink.put_event(event)
-        except UplinkFullError as error:
-            self.emit("error", f"Failed to send event: {error}")
+    def _counts(self) -> Mapping[str, float]:
+        """The counters that telemetry reports."""
+        return {
+            "audio_sent_ms": self._uplink.sent_audio_ms,
+            "audio_dropped_ms": self._uplink.dropped_audio_ms,
+            "errors": self._metrics.num_errors,
+            "reconnects": self._metrics.num_reconnects,
+            "underruns": self.playback.stats()["underruns"],
+        }
 
 
 def _is_new_item(event: Mapping[str, Any], known_ids: set[str]) -> bool:

@@ -9,9 +9,9 @@ import datetime
 import functools
 import inspect
 import json
-import logging
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
@@ -20,10 +20,12 @@ from uuid import UUID
 
 from .actions import CallFunction, MCPApprovalRequest
 from .errors import ToolError
+from .logs import session_logger
+from .observer import OnCallEnded
 from .tool_schema import ArgumentError, plain_function
 from .tools import MCPServer, ToolSet
 
-_log = logging.getLogger(__name__)
+_log = session_logger(__name__)
 
 _CANCEL_TIMEOUT_S = 2.0
 
@@ -38,12 +40,20 @@ class ToolRunner:
         tools: what may be called; may be replaced while calls run.
         on_output: gets each call with its output, and whether that is an error.
         on_decision: gets each approval request with its answer.
+        observe: is entered while a function runs.
     """
 
-    def __init__(self, tools: ToolSet, on_output: OnOutput, on_decision: OnDecision) -> None:
+    def __init__(
+        self,
+        tools: ToolSet,
+        on_output: OnOutput,
+        on_decision: OnDecision,
+        observe: Callable[[CallFunction], AbstractContextManager[OnCallEnded]],
+    ) -> None:
         self.tools = tools
         self._on_output = on_output
         self._on_decision = on_decision
+        self._observe = observe
         self._tasks: set[asyncio.Task[None]] = set()
         self._max_running_calls = tools.max_running_calls
         self._slots = asyncio.Semaphore(self._max_running_calls)
@@ -84,22 +94,27 @@ class ToolRunner:
 
     async def _run(self, call: CallFunction) -> None:
         async with self._slots:
-            try:
-                output, is_error = await self._output_of(call), False
-            except (ToolError, ArgumentError) as error:
-                output, is_error = _error_text(str(error) or f"{call.name} failed"), True
-            except asyncio.CancelledError:
-                task = asyncio.current_task()
-                if task is None or task.cancelling():
-                    raise
-                # Not this call: something that the function waited for.
-                output, is_error = _error_text(f"{call.name} was cancelled"), True
-            except Exception as error:  # noqa: BLE001 - a user's function; told to the model, and logged
-                _log.exception("The tool %r failed", call.name)
-                # Only its type: the text may hold what is not for the model to say, such as a key.
-                output = _error_text(f"{call.name} failed ({type(error).__name__})")
-                is_error = True
+            with self._observe(call) as ended:
+                output, is_error = await self._outcome_of(call)
+                ended(is_error)
         self._on_output(call, output, is_error)
+
+    async def _outcome_of(self, call: CallFunction) -> tuple[str, bool]:
+        """The output of a call, and whether it is an error."""
+        try:
+            return await self._output_of(call), False
+        except (ToolError, ArgumentError) as error:
+            return _error_text(str(error) or f"{call.name} failed"), True
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Not this call: something that the function waited for.
+            return _error_text(f"{call.name} was cancelled"), True
+        except Exception as error:  # noqa: BLE001 - a user's function; told to the model, and logged
+            _log.exception("The tool %r failed", call.name)
+            # Only its type: the text may hold what is not for the model to say, such as a key.
+            return _error_text(f"{call.name} failed ({type(error).__name__})"), True
 
     async def _output_of(self, call: CallFunction) -> str:
         tool = self.tools.functions.get(call.name)

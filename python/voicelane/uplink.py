@@ -27,6 +27,7 @@ class Uplink:
     def __init__(self, *, max_audio_ms: float = 2_000) -> None:
         self.max_audio_ms = max_audio_ms
         self.dropped_audio_ms = 0.0
+        self.sent_audio_ms = 0.0
         self._waiting_audio_ms = 0.0
         self._audio: deque[tuple[int, float, str]] = deque()
         self._events: deque[tuple[int, Mapping[str, Any]]] = deque()
@@ -70,8 +71,17 @@ class Uplink:
         if self._audio and (not self._events or self._audio[0][0] < self._events[0][0]):
             _, duration_ms, text = self._audio.popleft()
             self._waiting_audio_ms -= duration_ms
+            self.sent_audio_ms += duration_ms
             return text
         return self._events.popleft()[1]
+
+    def clear(self) -> None:
+        """Drops everything: the session is over."""
+        self._audio.clear()
+        self._events.clear()
+        self._waiting_audio_ms = 0.0
+        self._in_flight = False
+        self._emptied.set()
 
     def forget_events(self, *, but: Callable[[Mapping[str, Any]], bool]) -> None:
         """Drops the control events, which were for a connection that is gone. Audio stays."""

@@ -73,8 +73,9 @@ pub struct PolyphaseFilter {
     row_len: usize,
     is_side_by_side: bool,
     num_streams: usize,
-    /// Row after row, in each branch after branch.
+    /// From `aligned` on: row after row, in each branch after branch.
     coefficients: Vec<f32>,
+    aligned: usize,
     branches: Vec<Branch>,
 }
 
@@ -134,7 +135,8 @@ impl PolyphaseFilter {
                 branches.push(Branch::without_zeros(&coefficients, start));
             }
         }
-        Self { ratio, delay_frames, row_len, is_side_by_side, num_streams, coefficients, branches }
+        let (coefficients, aligned) = aligned_to_cache_lines(&coefficients);
+        Self { ratio, delay_frames, row_len, is_side_by_side, num_streams, coefficients, aligned, branches }
     }
 
     /// The ratio this filter was designed for.
@@ -160,7 +162,7 @@ impl PolyphaseFilter {
         assert!(frame < self.row_len, "a frame of the window");
         let branch_len = self.row_len / self.num_streams;
         let within_row = frame % self.num_streams * branch_len + frame / self.num_streams;
-        self.coefficients[row * self.row_len + within_row]
+        self.rows()[row * self.row_len + within_row]
     }
 
     /// The number of streams that the input is dealt out to: `M`, or 1 for rows that are computed one by one.
@@ -175,13 +177,13 @@ impl PolyphaseFilter {
 
     /// Row after row, for a single stream.
     pub(crate) fn rows(&self) -> &[f32] {
-        &self.coefficients
+        &self.coefficients[self.aligned..][..self.ratio.up * self.row_len]
     }
 
     /// The coefficients of a row for one stream, and how many frames of that stream come before the first of them.
     pub(crate) fn branch(&self, row: usize, branch: usize) -> (usize, &[f32]) {
         let Branch { skipped, start, end } = self.branches[row * self.num_streams + branch];
-        (skipped, &self.coefficients[start..end])
+        (skipped, &self.rows()[start..end])
     }
 }
 
@@ -193,6 +195,14 @@ impl Branch {
         let end = table[start..].iter().rposition(is_used).map_or(start, |last| start + last + 1);
         Self { skipped, start: start + skipped, end }
     }
+}
+
+/// The table with some zeros before it, and how many: a vector of a row is then never split over two cache lines.
+fn aligned_to_cache_lines(table: &[f32]) -> (Vec<f32>, usize) {
+    let mut aligned = vec![0.0; table.len() + 15];
+    let start = aligned.as_ptr().align_offset(64).min(15);
+    aligned[start..][..table.len()].copy_from_slice(table);
+    (aligned, start)
 }
 
 /// Half the length that Kaiser's formula asks for, rounded up to whole output frames.

@@ -11,8 +11,6 @@ use super::pcm;
 pub const BLOCK_FRAMES: usize = 960;
 /// The most output frames that are filtered before they are quantised.
 const OUTPUT_BLOCK_FRAMES: usize = 480;
-/// The frames that are downmixed before they are dealt out to the streams.
-const DEALT_FRAMES: usize = 240;
 
 /// A polyphase filter and its delay line.
 ///
@@ -54,27 +52,13 @@ impl Fir {
 
     /// Takes interleaved frames, at most [`BLOCK_FRAMES`].
     pub fn take(&mut self, pcm: &[i16], num_channels: usize) {
-        let mut mono = [0.0; DEALT_FRAMES];
-        for pcm in pcm.chunks(DEALT_FRAMES * num_channels) {
-            let mono = &mut mono[..pcm.len() / num_channels];
-            self.isa.downmix(pcm, num_channels, mono);
-            self.deal_out(mono);
-        }
+        self.isa.deal_out(pcm, num_channels, self.filled, self.filter.num_streams(), &mut self.line);
+        self.filled += pcm.len() / num_channels;
     }
 
     /// Takes silent frames, at most [`BLOCK_FRAMES`].
     pub fn take_silence(&mut self, num_frames: usize) {
-        self.deal_out(&[0.0; BLOCK_FRAMES][..num_frames]);
-    }
-
-    fn deal_out(&mut self, mono: &[f32]) {
-        let num_streams = self.filter.num_streams();
-        if num_streams == 1 {
-            self.line[self.filled..][..mono.len()].copy_from_slice(mono);
-        } else {
-            self.isa.deal_out(mono, self.filled, num_streams, &mut self.line);
-        }
-        self.filled += mono.len();
+        self.take(&[0; BLOCK_FRAMES][..num_frames], 1);
     }
 
     /// Appends the output frames that are due, at most `limit`, and returns how many were saturated.

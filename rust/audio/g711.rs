@@ -23,11 +23,12 @@ impl Law {
         }
     }
 
-    /// Appends one sample per code word.
-    pub fn decode_into(self, codes: &[u8], pcm: &mut Vec<i16>) {
-        match self {
-            Self::Ulaw => pcm.extend(codes.iter().map(|&code| decode_ulaw(code))),
-            Self::Alaw => pcm.extend(codes.iter().map(|&code| decode_alaw(code))),
-        }
+    /// Fills `pcm` with the samples of as many code words.
+    pub fn decode_into(self, codes: &[u8], pcm: &mut [i16]) {
+        let decode = match self {
+            Self::Ulaw => decode_ulaw,
+            Self::Alaw => decode_alaw,
+        };
+        pcm.iter_mut().zip(codes).for_each(|(sample, &code)| *sample = decode(code));
     }
 }

@@ -1,12 +1,14 @@
 //! The inner loops over samples, compiled once per instruction set and chosen at run time.
 //!
-//! Each kernel is one loop over a [`Vector`]; what differs between instruction sets is its width and whether it
+//! Each kernel is one loop over a `Vector`; what differs between instruction sets is its width and whether it
 //! fuses a product and a sum into one rounding. Every output frame sums its products in an order of its own that
 //! does not depend on the frames beside it, so within one instruction set its bits depend on its input frames
 //! alone, never on its place in a vector or in a call. Between instruction sets they differ by the rounding of
 //! `f32`. [`Isa::PORTABLE`] is the reference that the others are tested against.
 
 use super::filter::Ratio;
+use super::loops;
+pub use super::loops::{Branch, ROW_GROUP, Rows};
 
 /// An instruction set that this processor has: the proof that its kernels may run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,7 @@ impl Isa {
 
     /// All that this processor has, the best last.
     pub fn available() -> Vec<Self> {
+        #[allow(unused_mut, reason = "other processors have no more")]
         let mut sets = vec![Self::PORTABLE];
         // Part of every x86-64, as NEON is of every aarch64.
         #[cfg(target_arch = "x86_64")]
@@ -55,26 +58,35 @@ impl Isa {
     }
 }
 
-/// Defines `Isa::$name`, which runs `$name::<V>` compiled for the instruction set of the vector `V`.
+/// Defines `Isa::$name`: the body, compiled for each instruction set with its vector as `V`.
 macro_rules! kernel {
-    ($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $output:ty)?) => {
+    ($(#[$doc:meta])* fn $name:ident($($argument:ident: $type:ty),*) $(-> $output:ty)? $body:block) => {
         impl Isa {
             $(#[$doc])*
+            #[allow(dead_code, reason = "loops that leave the vectors to the compiler do not name theirs")]
             pub fn $name(self, $($argument: $type),*) $(-> $output)? {
                 #[cfg(target_arch = "x86_64")]
                 #[target_feature(enable = "avx2,fma")]
                 fn avx2($($argument: $type),*) $(-> $output)? {
-                    $name::<std::arch::x86_64::__m256>($($argument),*)
+                    type V = std::arch::x86_64::__m256;
+                    $body
                 }
                 #[cfg(target_arch = "x86_64")]
                 #[target_feature(enable = "avx2,fma,avx512f,avx512bw")]
                 fn avx512($($argument: $type),*) $(-> $output)? {
-                    $name::<std::arch::x86_64::__m512>($($argument),*)
+                    type V = std::arch::x86_64::__m512;
+                    $body
                 }
                 match self.0 {
-                    Level::Portable => $name::<Plain>($($argument),*),
+                    Level::Portable => {
+                        type V = Plain;
+                        $body
+                    }
                     #[cfg(target_arch = "x86_64")]
-                    Level::Sse2 => $name::<std::arch::x86_64::__m128>($($argument),*),
+                    Level::Sse2 => {
+                        type V = std::arch::x86_64::__m128;
+                        $body
+                    }
                     // SAFETY: an `Isa` of this level is made only after its features were detected.
                     #[cfg(target_arch = "x86_64")]
                     Level::Avx2 => unsafe { avx2($($argument),*) },
@@ -82,20 +94,14 @@ macro_rules! kernel {
                     #[cfg(target_arch = "x86_64")]
                     Level::Avx512 => unsafe { avx512($($argument),*) },
                     #[cfg(target_arch = "aarch64")]
-                    Level::Neon => $name::<std::arch::aarch64::float32x4_t>($($argument),*),
+                    Level::Neon => {
+                        type V = std::arch::aarch64::float32x4_t;
+                        $body
+                    }
                 }
             }
         }
     };
-}
-
-/// Some frames of one stream and the taps they are multiplied with.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Branch<'a> {
-    /// The coefficients, for the oldest frame first.
-    pub taps: &'a [f32],
-    /// The stream, from the oldest frame of the first window on.
-    pub stream: &'a [f32],
 }
 
 kernel! {
@@ -103,7 +109,9 @@ kernel! {
     ///
     /// # Panics
     /// If a stream ends before the last window does.
-    fn correlate(branches: &[Branch<'_>], output: &mut [f32])
+    fn correlate(branches: &[Branch<'_>], output: &mut [f32]) {
+        correlate::<V>(branches, output)
+    }
 }
 
 /// Taps that meet the same loaded vector: `k` of one output vector is `k - LANES` of the next.
@@ -117,13 +125,15 @@ fn correlate<V: Vector>(branches: &[Branch<'_>], output: &mut [f32]) {
     let mut begin = 0;
     // SAFETY: each step stays within `output`, and every stream was checked to hold the windows of all of it.
     unsafe {
-        while begin + 6 * V::LANES <= output.len() {
-            correlate_at::<V, 6>(branches, output, begin);
-            begin += 6 * V::LANES;
+        // Ten sums keep two units of four steps each busy, and leave room for the taps in 16 registers; 10 and 20 ms
+        // at the rates of speech are whole tens or fives of every vector.
+        while begin + 10 * V::LANES <= output.len() {
+            correlate_at::<V, 10>(branches, output, begin);
+            begin += 10 * V::LANES;
         }
-        while begin + 2 * V::LANES <= output.len() {
-            correlate_at::<V, 2>(branches, output, begin);
-            begin += 2 * V::LANES;
+        while begin + 5 * V::LANES <= output.len() {
+            correlate_at::<V, 5>(branches, output, begin);
+            begin += 5 * V::LANES;
         }
         while begin < output.len() && output.len() >= V::LANES {
             // The last vector may overlap the one before: it writes the same bits there once more.
@@ -214,66 +224,66 @@ fn correlate_one<V: Vector>(branches: &[Branch<'_>], j: usize) -> f32 {
     sum
 }
 
-/// The rows of a polyphase filter.
-#[derive(Debug, Clone, Copy)]
-pub struct Rows<'a> {
-    /// Row after row.
-    pub coefficients: &'a [f32],
-    /// Coefficients per row, a multiple of [`ROW_GROUP`].
-    pub row_len: usize,
-    /// Rows and how far each is from the one before it.
-    pub ratio: Ratio,
-}
-
-/// Rows are padded to whole groups of this many coefficients: the widest vector.
-pub const ROW_GROUP: usize = 16;
-
 kernel! {
     /// Fills `output` with the dot products of one row after another, from `first_row` on, with their windows; the
     /// first window begins with `input`.
     ///
     /// # Panics
     /// If `input` ends before the last window does.
-    fn convolve_rows(rows: Rows<'_>, first_row: usize, input: &[f32], output: &mut [f32])
+    fn convolve_rows(rows: Rows<'_>, first_row: usize, input: &[f32], output: &mut [f32]) {
+        convolve_rows::<V>(rows, first_row, input, output)
+    }
 }
 
 #[inline(always)]
 fn convolve_rows<V: Vector>(rows: Rows<'_>, first_row: usize, input: &[f32], output: &mut [f32]) {
-    let Rows { coefficients, row_len, ratio: Ratio { up, down } } = rows;
-    let (whole, part) = (down / up, down % up);
-    let (mut row, mut begin, mut fraction) = (first_row, 0, first_row * down % up);
-    let mut done = 0;
-    while done < output.len() {
-        let count = (output.len() - done).min(4);
-        let mut sums = [V::splat(0.0); 4];
-        for sum in &mut sums[..count] {
-            *sum = products::<V>(&coefficients[row * row_len..][..row_len], &input[begin..][..row_len]);
-            row = if row + 1 == up { 0 } else { row + 1 };
-            begin += whole;
-            fraction += part;
-            if fraction >= up {
-                fraction -= up;
-                begin += 1;
-            }
-        }
-        output[done..done + count].copy_from_slice(&V::totals(sums)[..count]);
-        done += count;
+    let Rows { coefficients, row_len, ratio: Ratio { up, .. } } = rows;
+    let mut walk = loops::Walk::new(rows.ratio, row_len, first_row);
+    let last_begin = walk.window_of(output.len().saturating_sub(1));
+    assert!(output.is_empty() || last_begin + row_len <= input.len(), "the input holds every window");
+    assert!(
+        first_row < up && coefficients.len() == up * row_len && row_len.is_multiple_of(ROW_GROUP),
+        "whole rows"
+    );
+    let (fours, rest) = output.as_chunks_mut::<4>();
+    for four in fours {
+        let places = [walk.step(), walk.step(), walk.step(), walk.step()];
+        // SAFETY: every row is in the table, and every window in the input up to the last, as asserted.
+        *four = unsafe { four_dots::<V>(coefficients, input, places, row_len) };
+    }
+    for one in rest {
+        // SAFETY: as above.
+        [*one, ..] = unsafe { four_dots::<V>(coefficients, input, [walk.step(); 4], row_len) };
     }
 }
 
-/// The products of a row with its window, summed lane by lane.
+/// Four dot products side by side, so that none waits for its own last sum.
+///
+/// # Safety
+/// `len` values, a multiple of `LANES`, must follow each first place in `rows` and each second place in `input`.
 #[inline(always)]
-fn products<V: Vector>(row: &[f32], window: &[f32]) -> V {
-    let mut sums = V::splat(0.0);
-    let mut k = 0;
-    while k + V::LANES <= row.len().min(window.len()) {
-        // SAFETY: `LANES` from `k` on are within both slices.
-        unsafe {
-            sums = V::load(row.as_ptr().add(k)).multiply_add(V::load(window.as_ptr().add(k)), sums);
+unsafe fn four_dots<V: Vector>(
+    rows: &[f32],
+    input: &[f32],
+    places: [(usize, usize); 4],
+    len: usize,
+) -> [f32; 4] {
+    let [(row_a, a), (row_b, b), (row_c, c), (row_d, d)] = places;
+    let (rows, input) = (rows.as_ptr(), input.as_ptr());
+    let [mut sum_a, mut sum_b, mut sum_c, mut sum_d] = [V::splat(0.0); 4];
+    // SAFETY: the caller's.
+    unsafe {
+        let (row_a, row_b, row_c, row_d) =
+            (rows.add(row_a), rows.add(row_b), rows.add(row_c), rows.add(row_d));
+        let (a, b, c, d) = (input.add(a), input.add(b), input.add(c), input.add(d));
+        for k in (0..len).step_by(V::LANES) {
+            sum_a = V::load(row_a.add(k)).multiply_add(V::load(a.add(k)), sum_a);
+            sum_b = V::load(row_b.add(k)).multiply_add(V::load(b.add(k)), sum_b);
+            sum_c = V::load(row_c.add(k)).multiply_add(V::load(c.add(k)), sum_c);
+            sum_d = V::load(row_d.add(k)).multiply_add(V::load(d.add(k)), sum_d);
         }
-        k += V::LANES;
     }
-    sums
+    V::totals([sum_a, sum_b, sum_c, sum_d])
 }
 
 kernel! {
@@ -281,134 +291,34 @@ kernel! {
     ///
     /// # Panics
     /// If `pcm` is not `mono.len()` frames of 1 to 8 channels.
-    fn downmix(pcm: &[i16], num_channels: usize, mono: &mut [f32])
-}
-
-#[inline(always)]
-fn downmix<V: Vector>(pcm: &[i16], num_channels: usize, mono: &mut [f32]) {
-    assert_eq!(pcm.len(), mono.len() * num_channels, "one frame for each mono sample");
-    match num_channels {
-        1 => mean_of::<1>(pcm, mono),
-        2 => mean_of_two(pcm, mono),
-        3 => mean_of::<3>(pcm, mono),
-        4 => mean_of::<4>(pcm, mono),
-        5 => mean_of::<5>(pcm, mono),
-        6 => mean_of::<6>(pcm, mono),
-        7 => mean_of::<7>(pcm, mono),
-        8 => mean_of::<8>(pcm, mono),
-        _ => unreachable!("checked when the channel count was given"),
-    }
-}
-
-/// Both samples of a frame in one load, which spares the shuffles of a general channel count.
-#[inline(always)]
-fn mean_of_two(pcm: &[i16], mono: &mut [f32]) {
-    let (frames, _) = bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<4>();
-    for (mean, frame) in mono.iter_mut().zip(frames) {
-        let frame = i32::from_le_bytes(*frame);
-        let (left, right) = ((frame << 16) >> 16, frame >> 16);
-        *mean = left.wrapping_add(right) as f32 * 0.5;
-    }
-}
-
-/// A constant channel count unrolls the sum and turns a division by 2, 4 or 8 into a product.
-#[inline(always)]
-fn mean_of<const CHANNELS: usize>(pcm: &[i16], mono: &mut [f32]) {
-    for (mean, frame) in mono.iter_mut().zip(pcm.as_chunks::<CHANNELS>().0) {
-        // No overflow: at most 8 samples of 16 bits.
-        let sum = frame.iter().fold(0, |sum, &sample| i32::wrapping_add(sum, sample.into()));
-        *mean = sum as f32 / CHANNELS as f32;
+    fn downmix(pcm: &[i16], num_channels: usize, mono: &mut [f32]) {
+        loops::downmix(pcm, num_channels, mono)
     }
 }
 
 kernel! {
-    /// Deals `frames` out to the streams of `line`: frame `i` of the line is number `i / S` of stream `i mod S`, and
-    /// the first of `frames` is number `at`.
+    /// Downmixes the frames of `pcm` and deals them out to the streams of `line`: frame `i` of the line is number
+    /// `i / S` of stream `i mod S`, and the first frame of `pcm` is number `at`.
     ///
     /// # Panics
     /// If the line has no room for them.
-    fn deal_out(frames: &[f32], at: usize, num_streams: usize, line: &mut [f32])
-}
-
-#[inline(always)]
-fn deal_out<V: Vector>(frames: &[f32], at: usize, num_streams: usize, line: &mut [f32]) {
-    match num_streams {
-        2 => deal_out_to::<2>(frames, at, line),
-        3 => deal_out_to::<3>(frames, at, line),
-        4 => deal_out_to::<4>(frames, at, line),
-        6 => deal_out_to::<6>(frames, at, line),
-        _ => {
-            let stream_len = line.len() / num_streams;
-            for (i, &frame) in (at..).zip(frames) {
-                line[i % num_streams * stream_len + i / num_streams] = frame;
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn deal_out_to<const STREAMS: usize>(frames: &[f32], at: usize, line: &mut [f32]) {
-    let stream_len = line.len() / STREAMS;
-    for (stream, room) in line.chunks_exact_mut(stream_len).enumerate() {
-        let first = ((stream + STREAMS - at % STREAMS) % STREAMS).min(frames.len());
-        let (groups, rest) = frames[first..].as_chunks::<STREAMS>();
-        let room = &mut room[(at + first) / STREAMS..];
-        for (place, group) in room.iter_mut().zip(groups) {
-            *place = group[0];
-        }
-        if let Some(&last) = rest.first() {
-            room[groups.len()] = last;
-        }
+    fn deal_out(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
+        loops::deal_out(pcm, num_channels, at, num_streams, line)
     }
 }
 
 kernel! {
     /// Sets every `up`-th of `output`, from `first` on, to the next of `frames`.
-    fn interleave(frames: &[f32], first: usize, up: usize, output: &mut [f32])
-}
-
-#[inline(always)]
-fn interleave<V: Vector>(frames: &[f32], first: usize, up: usize, output: &mut [f32]) {
-    match up {
-        2 => interleave_by::<2>(frames, first, output),
-        3 => interleave_by::<3>(frames, first, output),
-        4 => interleave_by::<4>(frames, first, output),
-        6 => interleave_by::<6>(frames, first, output),
-        _ => {
-            for (place, &frame) in output[first..].iter_mut().step_by(up).zip(frames) {
-                *place = frame;
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn interleave_by<const UP: usize>(frames: &[f32], first: usize, output: &mut [f32]) {
-    let (groups, rest) = output[first..].as_chunks_mut::<UP>();
-    for (group, &frame) in groups.iter_mut().zip(frames) {
-        group[0] = frame;
-    }
-    if let (Some(place), Some(&last)) = (rest.first_mut(), frames.get(groups.len())) {
-        *place = last;
+    fn interleave(frames: &[f32], first: usize, up: usize, output: &mut [f32]) {
+        loops::interleave(frames, first, up, output)
     }
 }
 
 kernel! {
     /// Rounds `samples` to 16 bits (ties to even), saturates them, and returns how many it had to saturate.
-    fn quantise(samples: &[f32], pcm: &mut [i16]) -> u32
-}
-
-#[inline(always)]
-fn quantise<V: Vector>(samples: &[f32], pcm: &mut [i16]) -> u32 {
-    /// 1.5 * 2^23: a sum with it has no fraction bits, so the addition rounds, and its lowest bits are the integer.
-    const NO_FRACTION: f32 = 12_582_912.0;
-    let mut clipped = 0;
-    for (sample, pcm) in samples.iter().zip(pcm) {
-        let is_clipped = (*sample >= 32_767.5) | (*sample < -32_768.5);
-        clipped = u32::wrapping_add(clipped, is_clipped.into());
-        *pcm = (sample.clamp(-32_768.0, 32_767.0) + NO_FRACTION).to_bits() as i16;
+    fn quantise(samples: &[f32], pcm: &mut [i16]) -> u32 {
+        loops::quantise(samples, pcm)
     }
-    clipped
 }
 
 /// Some `f32` side by side.
@@ -477,191 +387,150 @@ impl Vector for Plain {
     }
 }
 
+/// A vector by its intrinsics, which are called only from code for their instruction set; see [`Vector`].
+#[allow(unused_macros, reason = "other processors have the plain loops alone")]
+macro_rules! vector {
+    ($vector:ty, $lanes:literal, $splat:path, $load:path, $store:path,
+     $multiply_add:expr, $multiply_add_one:expr, $totals:path) => {
+        #[allow(unused_unsafe, reason = "the intrinsics of the target's baseline may be called safely")]
+        impl Vector for $vector {
+            const LANES: usize = $lanes;
+
+            #[inline(always)]
+            fn splat(value: f32) -> Self {
+                // SAFETY: called from code for this instruction set only.
+                unsafe { $splat(value) }
+            }
+
+            #[inline(always)]
+            unsafe fn load(from: *const f32) -> Self {
+                // SAFETY: the caller's.
+                unsafe { $load(from) }
+            }
+
+            #[inline(always)]
+            unsafe fn store(self, to: *mut f32) {
+                // SAFETY: the caller's.
+                unsafe { $store(to, self) };
+            }
+
+            #[inline(always)]
+            fn multiply_add(self, factor: Self, sum: Self) -> Self {
+                // SAFETY: called from code for this instruction set only.
+                unsafe { $multiply_add(self, factor, sum) }
+            }
+
+            #[inline(always)]
+            fn multiply_add_one(a: f32, b: f32, sum: f32) -> f32 {
+                $multiply_add_one(a, b, sum)
+            }
+
+            #[inline(always)]
+            fn totals(vectors: [Self; 4]) -> [f32; 4] {
+                // SAFETY: called from code for this instruction set only.
+                unsafe { $totals(vectors) }
+            }
+        }
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+    use std::mem::transmute;
 
     use super::Vector;
 
-    impl Vector for __m128 {
-        const LANES: usize = 4;
+    vector!(
+        __m128,
+        4,
+        _mm_set1_ps,
+        _mm_loadu_ps,
+        _mm_storeu_ps,
+        multiply_then_add,
+        |a, b, sum| a * b + sum,
+        totals_4
+    );
+    vector!(
+        __m256,
+        8,
+        _mm256_set1_ps,
+        _mm256_loadu_ps,
+        _mm256_storeu_ps,
+        _mm256_fmadd_ps,
+        f32::mul_add,
+        totals_8
+    );
+    vector!(
+        __m512,
+        16,
+        _mm512_set1_ps,
+        _mm512_loadu_ps,
+        _mm512_storeu_ps,
+        _mm512_fmadd_ps,
+        f32::mul_add,
+        totals_16
+    );
 
-        #[inline(always)]
-        fn splat(value: f32) -> Self {
-            // SAFETY: SSE2 is part of x86-64.
-            unsafe { _mm_set1_ps(value) }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's.
-            unsafe { _mm_loadu_ps(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: the caller's.
-            unsafe { _mm_storeu_ps(to, self) };
-        }
-
-        #[inline(always)]
-        fn multiply_add(self, factor: Self, sum: Self) -> Self {
-            // SAFETY: SSE2 is part of x86-64.
-            unsafe { _mm_add_ps(_mm_mul_ps(self, factor), sum) }
-        }
-
-        #[inline(always)]
-        fn multiply_add_one(a: f32, b: f32, sum: f32) -> f32 {
-            a * b + sum
-        }
-
-        #[inline(always)]
-        fn totals([mut a, mut b, mut c, mut d]: [Self; 4]) -> [f32; 4] {
-            // SAFETY: SSE2 is part of x86-64; a vector is as good as its four lanes.
-            unsafe {
-                _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
-                std::mem::transmute::<__m128, [f32; 4]>(_mm_add_ps(_mm_add_ps(a, b), _mm_add_ps(c, d)))
-            }
-        }
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn multiply_then_add(a: __m128, b: __m128, sum: __m128) -> __m128 {
+        _mm_add_ps(_mm_mul_ps(a, b), sum)
     }
 
-    impl Vector for __m256 {
-        const LANES: usize = 8;
-
-        #[inline(always)]
-        fn splat(value: f32) -> Self {
-            // SAFETY: called from code for AVX2 only.
-            unsafe { _mm256_set1_ps(value) }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's.
-            unsafe { _mm256_loadu_ps(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: the caller's.
-            unsafe { _mm256_storeu_ps(to, self) };
-        }
-
-        #[inline(always)]
-        fn multiply_add(self, factor: Self, sum: Self) -> Self {
-            // SAFETY: called from code for FMA only.
-            unsafe { _mm256_fmadd_ps(self, factor, sum) }
-        }
-
-        #[inline(always)]
-        fn multiply_add_one(a: f32, b: f32, sum: f32) -> f32 {
-            a.mul_add(b, sum)
-        }
-
-        #[inline(always)]
-        fn totals([a, b, c, d]: [Self; 4]) -> [f32; 4] {
-            // SAFETY: called from code for AVX2 only; a vector is as good as its four lanes.
-            unsafe {
-                let pairs = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
-                let (low, high) = (_mm256_castps256_ps128(pairs), _mm256_extractf128_ps::<1>(pairs));
-                std::mem::transmute::<__m128, [f32; 4]>(_mm_add_ps(low, high))
-            }
-        }
-    }
-
-    impl Vector for __m512 {
-        const LANES: usize = 16;
-
-        #[inline(always)]
-        fn splat(value: f32) -> Self {
-            // SAFETY: called from code for AVX-512 only.
-            unsafe { _mm512_set1_ps(value) }
-        }
-
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's.
-            unsafe { _mm512_loadu_ps(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: the caller's.
-            unsafe { _mm512_storeu_ps(to, self) };
-        }
-
-        #[inline(always)]
-        fn multiply_add(self, factor: Self, sum: Self) -> Self {
-            // SAFETY: called from code for AVX-512 only.
-            unsafe { _mm512_fmadd_ps(self, factor, sum) }
-        }
-
-        #[inline(always)]
-        fn multiply_add_one(a: f32, b: f32, sum: f32) -> f32 {
-            a.mul_add(b, sum)
-        }
-
-        #[inline(always)]
-        fn totals([a, b, c, d]: [Self; 4]) -> [f32; 4] {
-            <__m256 as Vector>::totals([halves(a), halves(b), halves(c), halves(d)])
-        }
-    }
-
-    /// The sum of both halves.
-    #[inline(always)]
-    fn halves(vector: __m512) -> __m256 {
-        // SAFETY: called from code for AVX-512 only.
+    #[inline]
+    #[target_feature(enable = "sse2")]
+    fn totals_4([mut a, mut b, mut c, mut d]: [__m128; 4]) -> [f32; 4] {
+        // SAFETY: SSE is part of SSE2; a vector is as good as its four lanes.
         unsafe {
-            let high = _mm512_shuffle_f32x4::<0b0000_1110>(vector, vector);
-            _mm256_add_ps(_mm512_castps512_ps256(vector), _mm512_castps512_ps256(high))
+            _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
+            transmute::<__m128, [f32; 4]>(_mm_add_ps(_mm_add_ps(a, b), _mm_add_ps(c, d)))
         }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma")]
+    fn totals_8([a, b, c, d]: [__m256; 4]) -> [f32; 4] {
+        let pairs = _mm256_hadd_ps(_mm256_hadd_ps(a, b), _mm256_hadd_ps(c, d));
+        let both = _mm_add_ps(_mm256_castps256_ps128(pairs), _mm256_extractf128_ps::<1>(pairs));
+        // SAFETY: a vector is as good as its four lanes.
+        unsafe { transmute::<__m128, [f32; 4]>(both) }
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw")]
+    fn totals_16([a, b, c, d]: [__m512; 4]) -> [f32; 4] {
+        totals_8([sum_of_halves(a), sum_of_halves(b), sum_of_halves(c), sum_of_halves(d)])
+    }
+
+    #[inline]
+    #[target_feature(enable = "avx2,fma,avx512f,avx512bw")]
+    fn sum_of_halves(vector: __m512) -> __m256 {
+        let high = _mm512_shuffle_f32x4::<0b0000_1110>(vector, vector);
+        _mm256_add_ps(_mm512_castps512_ps256(vector), _mm512_castps512_ps256(high))
     }
 }
 
 #[cfg(target_arch = "aarch64")]
 mod arm {
     use std::arch::aarch64::*;
+    use std::mem::transmute;
 
     use super::Vector;
 
-    impl Vector for float32x4_t {
-        const LANES: usize = 4;
+    vector!(float32x4_t, 4, vdupq_n_f32, vld1q_f32, vst1q_f32, multiply_add, f32::mul_add, totals);
 
-        #[inline(always)]
-        fn splat(value: f32) -> Self {
-            // SAFETY: NEON is part of aarch64.
-            unsafe { vdupq_n_f32(value) }
-        }
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn multiply_add(a: float32x4_t, b: float32x4_t, sum: float32x4_t) -> float32x4_t {
+        vfmaq_f32(sum, a, b)
+    }
 
-        #[inline(always)]
-        unsafe fn load(from: *const f32) -> Self {
-            // SAFETY: the caller's.
-            unsafe { vld1q_f32(from) }
-        }
-
-        #[inline(always)]
-        unsafe fn store(self, to: *mut f32) {
-            // SAFETY: the caller's.
-            unsafe { vst1q_f32(to, self) };
-        }
-
-        #[inline(always)]
-        fn multiply_add(self, factor: Self, sum: Self) -> Self {
-            // SAFETY: NEON is part of aarch64.
-            unsafe { vfmaq_f32(sum, self, factor) }
-        }
-
-        #[inline(always)]
-        fn multiply_add_one(a: f32, b: f32, sum: f32) -> f32 {
-            a.mul_add(b, sum)
-        }
-
-        #[inline(always)]
-        fn totals([a, b, c, d]: [Self; 4]) -> [f32; 4] {
-            // SAFETY: NEON is part of aarch64; a vector is as good as its four lanes.
-            unsafe {
-                let pairs = vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
-                std::mem::transmute::<float32x4_t, [f32; 4]>(pairs)
-            }
-        }
+    #[inline]
+    #[target_feature(enable = "neon")]
+    fn totals([a, b, c, d]: [float32x4_t; 4]) -> [f32; 4] {
+        let all = vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d));
+        // SAFETY: a vector is as good as its four lanes.
+        unsafe { transmute::<float32x4_t, [f32; 4]>(all) }
     }
 }

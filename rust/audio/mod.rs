@@ -3,7 +3,8 @@
 pub mod filter;
 mod fir;
 pub mod g711;
-#[allow(unsafe_code, reason = "calls into code compiled for a detected instruction set")]
+#[allow(unsafe_code, reason = "vector instructions, and the calls into code for a detected instruction set")]
 pub mod kernels;
+mod loops;
 pub mod pcm;
 pub mod resample;

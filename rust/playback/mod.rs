@@ -9,7 +9,10 @@ mod fade;
 mod output;
 mod queue;
 mod reader;
+mod samples;
+mod shared;
 mod timeline;
+mod unheard;
 mod writer;
 
 pub use buffer::{PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackStats};

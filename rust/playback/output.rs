@@ -2,17 +2,22 @@
 
 use super::buffer::PlaybackConfig;
 use super::reader::Source;
+use super::unheard::Fate;
 use crate::Result;
 use crate::audio::pcm;
 use crate::audio::resample::{MonoResampler, Quality};
+
+/// Output frames that are made at a time, so that the room for them is fixed.
+const BLOCK_FRAMES: usize = 256;
 
 /// The output stage of a buffer.
 #[derive(Debug)]
 pub struct Output {
     num_channels: usize,
+    source_channels: usize,
     converter: Option<RateConverter>,
-    /// Frames in the written channel count, on their way to the listener's.
-    frames: Vec<i16>,
+    /// Where several channels become one: a block of them.
+    to_mix: Box<[i16]>,
 }
 
 impl Output {
@@ -22,7 +27,9 @@ impl Output {
             true => None,
             false => Some(RateConverter::new(config)?),
         };
-        Ok(Self { num_channels: config.output_channels, converter, frames: Vec::new() })
+        let (num_channels, source_channels) = (config.output_channels, config.num_channels);
+        let to_mix = if source_channels > num_channels { BLOCK_FRAMES * source_channels } else { 0 };
+        Ok(Self { num_channels, source_channels, converter, to_mix: vec![0; to_mix].into() })
     }
 
     /// Channels of a frame handed out.
@@ -30,29 +37,47 @@ impl Output {
         self.num_channels
     }
 
+    /// Whether there is a filter, with its delay.
+    pub fn is_filtered(&self) -> bool {
+        self.converter.is_some()
+    }
+
     /// Fills `samples` from the source and returns the real frames.
     pub fn read(&mut self, source: &mut Source, samples: &mut [i16]) -> usize {
-        if source.num_channels() == self.num_channels {
-            return match &mut self.converter {
-                Some(converter) => converter.read(source, samples),
-                None => source.pull(samples),
-            };
+        let mut done = 0;
+        for block in samples.chunks_mut(BLOCK_FRAMES * self.num_channels) {
+            let real = self.read_block(source, block);
+            done += real;
+            if real * self.num_channels < block.len() {
+                break;
+            }
         }
-        let source_channels = source.num_channels();
-        self.frames.resize(samples.len() / self.num_channels * source_channels, 0);
-        let real = match &mut self.converter {
-            Some(converter) => converter.read(source, &mut self.frames),
-            None => source.pull(&mut self.frames),
-        };
-        let pairs =
-            samples.chunks_exact_mut(self.num_channels).zip(self.frames.chunks_exact(source_channels));
-        pairs.take(real).for_each(|(out, frame)| out.fill(pcm::mean(frame)));
+        done
+    }
+
+    fn read_block(&mut self, source: &mut Source, block: &mut [i16]) -> usize {
+        let frames = block.len() / self.num_channels;
+        if self.source_channels > self.num_channels {
+            let frames = &mut self.to_mix[..frames * self.source_channels];
+            let real = convert(&mut self.converter, source, frames);
+            let mixed = frames.chunks_exact(self.source_channels).map(pcm::mean);
+            block.iter_mut().zip(mixed).take(real).for_each(|(out, mean)| *out = mean);
+            return real;
+        }
+        let real = convert(&mut self.converter, source, &mut block[..frames * self.source_channels]);
+        if self.source_channels < self.num_channels {
+            // One channel was written: it spreads from the last frame on, so that it stays in place.
+            for frame in (0..real).rev() {
+                let sample = block[frame];
+                block[frame * self.num_channels..][..self.num_channels].fill(sample);
+            }
+        }
         real
     }
 
-    /// Whether the filter still holds the end of a finished utterance.
-    pub fn holds_tail(&self, source: &Source) -> bool {
-        self.converter.as_ref().is_some_and(|converter| converter.holds_tail(source))
+    /// Whether everything that was pulled has been handed out.
+    pub fn is_empty(&self) -> bool {
+        self.converter.as_ref().is_none_or(RateConverter::is_empty)
     }
 
     /// Forgets what the filter holds: it was interrupted.
@@ -63,9 +88,18 @@ impl Output {
     }
 }
 
+fn convert(converter: &mut Option<RateConverter>, source: &mut Source, samples: &mut [i16]) -> usize {
+    match converter {
+        Some(converter) => converter.read(source, samples),
+        None => source.pull(samples),
+    }
+}
+
 /// One filter per channel, and the few frames that it gave beyond the last request.
 #[derive(Debug)]
 struct RateConverter {
+    source_rate_hz: u64,
+    output_rate_hz: u64,
     channels: Vec<Channel>,
     source_frames: Vec<i16>,
     /// Something went in since the last flush or reset.
@@ -82,22 +116,29 @@ struct Channel {
 
 impl RateConverter {
     fn new(config: &PlaybackConfig) -> Result<Self> {
+        let (source_rate_hz, output_rate_hz) = (config.sample_rate_hz, config.output_rate_hz);
         let channel = || {
-            let (from, to) = (config.sample_rate_hz, config.output_rate_hz);
-            let resampler = MonoResampler::new(from, to, Quality::LowDelay)?;
-            Ok(Channel { resampler, input: Vec::new(), ready: Vec::new() })
+            let resampler = MonoResampler::new(source_rate_hz, output_rate_hz, Quality::LowDelay)?;
+            let block_input_frames = BLOCK_FRAMES * source_rate_hz as usize / output_rate_hz as usize + 1;
+            // One input frame may make several frames due; a tail is as long as the delay.
+            let surplus = resampler.output_frames_for(1) + resampler.delay_frames() + 1;
+            let ready = Vec::with_capacity(BLOCK_FRAMES + 2 * surplus);
+            Ok(Channel { resampler, input: Vec::with_capacity(block_input_frames), ready })
         };
-        let channels = (0..config.num_channels).map(|_| channel()).collect::<Result<_>>()?;
-        Ok(Self { channels, source_frames: Vec::new(), primed: false })
+        let channels = (0..config.num_channels).map(|_| channel()).collect::<Result<Vec<_>>>()?;
+        let source_frames = Vec::with_capacity(channels[0].input.capacity() * config.num_channels);
+        let (source_rate_hz, output_rate_hz) = (source_rate_hz.into(), output_rate_hz.into());
+        Ok(Self { source_rate_hz, output_rate_hz, channels, source_frames, primed: false })
     }
 
+    /// At most `BLOCK_FRAMES` frames.
     fn read(&mut self, source: &mut Source, samples: &mut [i16]) -> usize {
         let num_channels = self.channels.len();
         let wanted = samples.len() / num_channels;
         let missing = wanted.saturating_sub(self.ready_frames());
         if missing > 0 {
             self.pull(source, self.channels[0].resampler.input_frames_for(missing));
-            if self.ready_frames() < wanted && self.holds_tail(source) {
+            if self.ready_frames() < wanted && source.is_finished() {
                 self.flush();
             }
         }
@@ -106,6 +147,7 @@ impl RateConverter {
             let out = samples.iter_mut().skip(index).step_by(num_channels);
             out.zip(channel.ready.drain(..frames)).for_each(|(out, sample)| *out = sample);
         }
+        source.settle(self.kept_frames(), Fate::Heard);
         frames
     }
 
@@ -126,8 +168,15 @@ impl RateConverter {
         self.channels[0].ready.len()
     }
 
-    fn holds_tail(&self, source: &Source) -> bool {
-        source.is_finished() && (self.primed || self.ready_frames() > 0)
+    /// Source frames that went in and have not come out: what is ready, and the filter's delay. Rounded up,
+    /// so that nothing counts as heard before its last output frame was handed out.
+    fn kept_frames(&self) -> u64 {
+        let in_filter = if self.primed { self.channels[0].resampler.delay_frames() } else { 0 };
+        ((self.ready_frames() + in_filter) as u64 * self.source_rate_hz).div_ceil(self.output_rate_hz)
+    }
+
+    fn is_empty(&self) -> bool {
+        !self.primed && self.ready_frames() == 0
     }
 
     fn flush(&mut self) {

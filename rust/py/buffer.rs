@@ -15,8 +15,8 @@ const EXPECTED: &str = "bytes or a C-contiguous buffer of native int16 samples o
 /// What a scratch buffer keeps between calls, so that a long clip does not stay in memory.
 pub const KEPT_BYTES: usize = 8 * 1024;
 
-/// Samples from which on a call lets other threads run: a millisecond of work, at 0.5 to 4 ns per sample. Below
-/// that, waiting to be let in again could cost up to the switch interval of 5 ms.
+/// Samples from which on a call lets other threads run: 0.3 to 3 ms of work, at 0.5 to 6 ns per sample. Below that,
+/// waiting to be let in again could cost more than the work: up to the switch interval of 5 ms.
 const LONG_SAMPLES: usize = 500_000;
 
 /// Gives back what a long clip took.

@@ -6,7 +6,7 @@ use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
-use super::argument::Number;
+use super::argument::{Name, Number};
 use super::buffer::{PcmTarget, keep_small, read_pcm};
 use super::error::concurrent_use;
 use crate::playback::{self, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
@@ -46,9 +46,10 @@ impl PlaybackBuffer {
     #[new]
     #[pyo3(
         signature = (sample_rate_hz=Number::of(24_000), *, num_channels=Number::of(1), output_rate_hz=None,
-                     output_channels=Number::of(1), max_buffered_ms=Number::of(600_000)),
+                     output_channels=Number::of(1), max_buffered_ms=Number::of(600_000),
+                     encoding=Name::of("pcm16")),
         text_signature = "(sample_rate_hz=24000, *, num_channels=1, output_rate_hz=None, output_channels=1, \
-                          max_buffered_ms=600000)"
+                          max_buffered_ms=600000, encoding='pcm16')"
     )]
     fn new(
         sample_rate_hz: Number,
@@ -56,6 +57,7 @@ impl PlaybackBuffer {
         output_rate_hz: Option<Number>,
         output_channels: Number,
         max_buffered_ms: Number,
+        encoding: Name,
     ) -> PyResult<Self> {
         let sample_rate_hz = sample_rate_hz.rate_hz("sample_rate_hz")?;
         let output_rate_hz = match output_rate_hz {
@@ -65,8 +67,14 @@ impl PlaybackBuffer {
         let num_channels = num_channels.num_channels("num_channels")?;
         let output_channels = output_channels.num_channels("output_channels")?;
         let max_buffered_ms = max_buffered_ms.named("max_buffered_ms", "at least 1")?.into();
-        let config =
-            PlaybackConfig { sample_rate_hz, num_channels, output_rate_hz, output_channels, max_buffered_ms };
+        let config = PlaybackConfig {
+            sample_rate_hz,
+            num_channels,
+            encoding: encoding.encoding()?,
+            output_rate_hz,
+            output_channels,
+            max_buffered_ms,
+        };
         let (writer, reader, control) = playback::PlaybackBuffer::with_config(config)?;
         Ok(Self {
             writer: Mutex::new(Producer { writer, scratch: Vec::new() }),
@@ -120,7 +128,7 @@ impl PlaybackBuffer {
     #[pyo3(signature = (num_frames, /))]
     fn read<'py>(&self, py: Python<'py>, num_frames: usize) -> PyResult<Bound<'py, PyBytes>> {
         let mut consumer = lock(&self.reader, CONSUMER)?;
-        let Consumer { reader, scratch } = &mut *consumer;
+        let reader = &mut consumer.reader;
         let num_samples =
             num_frames.checked_mul(self.config.output_channels).filter(|n| *n <= MAX_READ_SAMPLES);
         let num_samples = num_samples.ok_or_else(|| {
@@ -128,11 +136,13 @@ impl PlaybackBuffer {
                 "num_frames: expected at most {MAX_READ_SAMPLES} samples, got {num_frames} frames"
             ))
         })?;
-        scratch.resize(num_samples, 0);
-        reader.read_into(scratch);
-        let pcm = PyBytes::new(py, bytemuck::cast_slice(scratch));
-        keep_small(scratch);
-        Ok(pcm)
+        let pcm = PyBytes::new_with(py, num_samples * 2, |pcm| {
+            // CPython's bytes begin after a header of whole words.
+            reader.read_into(bytemuck::cast_slice_mut(pcm));
+            Ok(())
+        });
+        self.free_heard();
+        pcm
     }
 
     #[pyo3(signature = (buffer, /))]
@@ -144,6 +154,7 @@ impl PlaybackBuffer {
         let real = reader.read_into(scratch);
         target.write(buffer.py(), scratch)?;
         keep_small(scratch);
+        self.free_heard();
         Ok(real)
     }
 
@@ -185,6 +196,16 @@ impl PlaybackBuffer {
     }
 
     #[getter]
+    fn is_finished(&self) -> bool {
+        self.control.is_finished()
+    }
+
+    #[getter]
+    fn sample_rate_hz(&self) -> u32 {
+        self.config.sample_rate_hz
+    }
+
+    #[getter]
     fn output_rate_hz(&self) -> u32 {
         self.config.output_rate_hz
     }
@@ -211,6 +232,16 @@ impl PlaybackBuffer {
         let PlaybackConfig { sample_rate_hz, output_rate_hz, .. } = self.config;
         let buffered_ms = self.control.buffered_ms();
         format!("<PlaybackBuffer {sample_rate_hz} Hz -> {output_rate_hz} Hz, {buffered_ms:.0} ms buffered>")
+    }
+}
+
+impl PlaybackBuffer {
+    /// Frees one ring that was heard, so that memory follows the hearing also where nothing is written. A
+    /// consumer in Python is no real-time thread; and where the producer is at work, it does so itself.
+    fn free_heard(&self) {
+        if let Ok(mut producer) = self.writer.try_lock() {
+            producer.writer.free_heard();
+        }
     }
 }
 

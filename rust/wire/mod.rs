@@ -3,3 +3,4 @@
 pub mod append;
 pub mod base64;
 pub mod delta;
+mod scan;

@@ -6,7 +6,9 @@ from importlib.util import find_spec
 
 import pytest
 
-if find_spec("videosdk.agents") is None:  # they have environments of their own: scripts/test-videosdk
+if (
+    find_spec("videosdk.agents") is None
+):  # they have environments of their own: scripts/test-videosdk
     collect_ignore_glob = ["*"]
 
 

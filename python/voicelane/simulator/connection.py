@@ -125,8 +125,9 @@ class Connection:
 
     async def _listen(self) -> None:
         async for message in self._websocket:
-            if message.type is WSMsgType.ERROR and isinstance(message.data, WebSocketError):
-                self.close_code = message.data.code  # which aiohttp has told the client
+            error = message.data if message.type is WSMsgType.ERROR else None
+            if isinstance(error, WebSocketError):
+                self.close_code = error.code  # which aiohttp has told the client
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return
             async with self._sending:

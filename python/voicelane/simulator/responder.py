@@ -116,7 +116,7 @@ class Responder:
 
 
 def _bundled_replies() -> tuple[Reply, ...]:
-    folder = files(__package__) / "voice"
+    folder = files("voicelane.simulator") / "voice"
     entries = json.loads((folder / "replies.json").read_text(encoding="utf-8"))
     return tuple(Reply(entry["text"], _bundled_pcm(folder / entry["file"])) for entry in entries)
 

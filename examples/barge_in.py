@@ -1,0 +1,68 @@
+"""Barge-in: the user interrupts, the agent falls silent, and the service learns what was heard.
+
+    python examples/barge_in.py
+
+Runs against the embedded simulator, to show what it was told.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import wave
+from pathlib import Path
+
+from voicelane import AzureVoiceLive
+from voicelane.simulator import Simulator
+
+INTERRUPTION = Path(__file__).parent / "audio" / "barge-in-48k-mono.wav"
+
+
+async def listen(model: AzureVoiceLive) -> None:
+    """The loudspeaker: 20 ms at a time, when they are due."""
+    while True:
+        await model.audio_track.recv()
+
+
+async def main() -> None:
+    async with Simulator() as simulator:
+        model = AzureVoiceLive(
+            model="gpt-realtime",
+            endpoint=simulator.endpoint,
+            api_key=simulator.api_key,
+            input_channels=1,
+        )
+        heard, interrupted = asyncio.Event(), asyncio.Event()
+        model.on("agent_speech_started", heard.set)
+        model.on("error", print)
+
+        @model.on("user_speech_started")
+        def show() -> None:
+            # The play head, not the network: most of what was received is not heard yet.
+            position = model.playback.position
+            print(f"[user] interrupts at {position.audio_end_ms} ms of {position.item_id}")
+            print(f"[user] {model.playback.buffered_ms:.0f} ms were not heard yet")
+            interrupted.set()
+
+        async with model:
+            loudspeaker = asyncio.create_task(listen(model))
+            reply = await model.send_text_message("Tell me a story.")
+            await heard.wait()
+            await asyncio.sleep(0.5)
+            with wave.open(str(INTERRUPTION)) as file:
+                while not interrupted.is_set():
+                    await model.handle_audio_input(file.readframes(960))
+                    await asyncio.sleep(0.02)
+            await reply
+            print(f"[agent] is silent: {model.playback.buffered_ms:.0f} ms left to be heard")
+            loudspeaker.cancel()
+
+        [truncate] = [
+            event
+            for event in simulator.connections[0].received
+            if event["type"] == "conversation.item.truncate"
+        ]
+        print(f"[service] truncates {truncate['item_id']} at {truncate['audio_end_ms']} ms")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
