@@ -9,7 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate loom sanitize bench-playback plot-playback docs clean
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate \
+        loom sanitize bench bench-capture bench-playback bench-core instructions plots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
