@@ -8,6 +8,9 @@ from functools import partial
 from statistics import quantiles
 from typing import Any
 
+from ._core import PlaybackBuffer
+from .uplink import Uplink
+
 _KEPT = 512
 
 
@@ -62,3 +65,28 @@ class Metrics:
         self.first_heard = Latency(partial(measured, "first_heard"))  # ...and heard
         # From an interrupt to the consumer's next read.
         self.silence = Latency(partial(measured, "silence"))
+
+    def counts(self, uplink: Uplink, playback: PlaybackBuffer) -> dict[str, float]:
+        """The counters that telemetry reports."""
+        return {
+            "audio_sent_ms": uplink.sent_audio_ms,
+            "audio_dropped_ms": uplink.dropped_audio_ms,
+            "errors": self.num_errors,
+            "reconnects": self.num_reconnects,
+            "underruns": playback.stats()["underruns"],
+        }
+
+    def summary(self, uplink: Uplink, playback: PlaybackBuffer) -> dict[str, Any]:
+        """Everything that was measured, as `AzureVoiceLive.stats` gives it."""
+        return {
+            "audio_in_ms": self.audio_in_ms,
+            "audio_sent_ms": uplink.sent_audio_ms,
+            "audio_waiting_ms": uplink.waiting_audio_ms,
+            "audio_dropped_ms": uplink.dropped_audio_ms,
+            "errors": self.num_errors,
+            "reconnects": self.num_reconnects,
+            "playback": playback.stats(),
+            "first_audio": self.first_audio.summary(),
+            "first_heard": self.first_heard.summary(),
+            "silence": self.silence.summary(),
+        }

@@ -379,7 +379,7 @@ class AzureVoiceLive(EventEmitter):
         assert old is not None
         await old.stop()
         asked_again = old.conversation.abandon()
-        self._uplink.forget_events(but=lambda event: _is_new_item(event, link.replayed_ids))
+        self._uplink.forget_events(but_items_beside=link.replayed_ids)
         self._session.connection = link.transport.connection
         self._session.session_id = link.session_id
         self._use(link)
@@ -575,35 +575,10 @@ class AzureVoiceLive(EventEmitter):
         tells it, to the first audio of the answer received and heard; ``silence`` is the time from an
         interrupt to the consumer's next read (heard and silence to 10 ms).
         """
-        metrics = self._metrics
-        return {
-            "audio_in_ms": metrics.audio_in_ms,
-            "audio_sent_ms": self._uplink.sent_audio_ms,
-            "audio_waiting_ms": self._uplink.waiting_audio_ms,
-            "audio_dropped_ms": self._uplink.dropped_audio_ms,
-            "errors": metrics.num_errors,
-            "reconnects": metrics.num_reconnects,
-            "playback": self.playback.stats(),
-            "first_audio": metrics.first_audio.summary(),
-            "first_heard": metrics.first_heard.summary(),
-            "silence": metrics.silence.summary(),
-        }
+        return self._metrics.summary(self._uplink, self.playback)
 
     def _counts(self) -> Mapping[str, float]:
-        """The counters that telemetry reports."""
-        return {
-            "audio_sent_ms": self._uplink.sent_audio_ms,
-            "audio_dropped_ms": self._uplink.dropped_audio_ms,
-            "errors": self._metrics.num_errors,
-            "reconnects": self._metrics.num_reconnects,
-            "underruns": self.playback.stats()["underruns"],
-        }
-
-
-def _is_new_item(event: Mapping[str, Any], known_ids: set[str]) -> bool:
-    """Whether a waiting event brings an item that was not replayed."""
-    is_item = event.get("type") == "conversation.item.create"
-    return is_item and event["item"].get("id") not in known_ids
+        return self._metrics.counts(self._uplink, self.playback)
 
 
 def _user_item(content: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 MAX_WAITING_EVENTS = 1024
@@ -83,9 +83,17 @@ class Uplink:
         self._in_flight = False
         self._emptied.set()
 
-    def forget_events(self, *, but: Callable[[Mapping[str, Any]], bool]) -> None:
-        """Drops the control events, which were for a connection that is gone. Audio stays."""
-        self._events = deque((sequence, event) for sequence, event in self._events if but(event))
+    def forget_events(self, *, but_items_beside: Collection[str]) -> None:
+        """Drops the control events, which were for a connection that is gone. Audio stays.
+
+        So do new items, but for those with these ids: the next connection was told them already.
+        """
+
+        def is_new_item(event: Mapping[str, Any]) -> bool:
+            is_item = event.get("type") == "conversation.item.create"
+            return is_item and event["item"].get("id") not in but_items_beside
+
+        self._events = deque(waiting for waiting in self._events if is_new_item(waiting[1]))
         self._in_flight = False
 
     @property
