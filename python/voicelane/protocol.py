@@ -24,7 +24,7 @@ from .actions import (
     SpeechBegins,
     SpeechComplete,
 )
-from .errors import ServiceError, VoiceLiveError
+from .errors import ErrorText, ServiceError, VoiceLiveError
 from .history import History
 from .open_calls import OpenCalls
 from .reply import Reply
@@ -167,7 +167,8 @@ class Conversation:
             return self._request(reply)
         if len(self._waiting) >= _MAX_WAITING_RESPONSES:
             expected = f"expected at most {_MAX_WAITING_RESPONSES} waiting responses, got one more"
-            return [ReplyFailed(reply, VoiceLiveError(expected)), Emit("error", expected)]
+            error = VoiceLiveError(expected)
+            return [ReplyFailed(reply, error), Emit("error", ErrorText(error, error))]
         self._waiting.append(reply)
         return []
 
@@ -214,13 +215,7 @@ class Conversation:
         code = details.get("code")
         if code in _BENIGN_ERRORS:
             return []
-        error = ServiceError(
-            str(details.get("message") or "no message"),
-            code=code,
-            param=details.get("param"),
-            event_id=details.get("event_id"),
-            kind=details.get("type"),
-        )
+        error = _service_error(details, "no message")
         if code == _ALREADY_ACTIVE and self._ask_again(error.event_id):
             return []
         refused = self._requested
@@ -318,18 +313,15 @@ class Conversation:
             actions += self._agent_done()
         calls = self.calls.of_response(response, ended) if status == "completed" else []
         actions += calls
-        if (
-            ended is not None and not calls
-        ):  # one that calls functions goes on with what they return
+        # One that calls functions goes on with what they return.
+        if ended is not None and not calls:
             actions.append(ReplyDone(ended))
         self._transcripts.response_ended()
         done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
         actions.append(Emit("response_done", done))
         if status == "failed":
             details = mapping(mapping(response.get("status_details")).get("error"))
-            message = str(details.get("message") or "the response failed")
-            kind = details.get("type")
-            actions.append(Fault(ServiceError(message, code=details.get("code"), kind=kind)))
+            actions.append(Fault(_service_error(details, "the response failed")))
         return actions + self._next_response()
 
     def _is_active(self, response_id: object) -> bool:
@@ -415,6 +407,17 @@ def trim_to_whole_samples(text: bytes) -> bytes | None:
     if event.get("type") != "response.audio.delta" or len(audio) % 2 == 0:
         return None
     return json.dumps({**event, "delta": base64.b64encode(audio[:-1]).decode()}).encode()
+
+
+def _service_error(details: Mapping[str, Any], unsaid: str) -> ServiceError:
+    """The error that an event describes; `unsaid` where it has no message."""
+    return ServiceError(
+        str(details.get("message") or unsaid),
+        code=details.get("code"),
+        param=details.get("param"),
+        event_id=details.get("event_id"),
+        kind=details.get("type"),
+    )
 
 
 def _event_id(reply: Reply) -> str:

@@ -536,11 +536,6 @@ class AzureVoiceLive(EventEmitter):
         self._executor.obey(link, [Send({"type": "conversation.item.create", "item": item})])
 
     async def _ready_link(self) -> Link:
-        await self._ready_to_send()
-        assert self._link is not None, "a ready session has a link"
-        return self._link
-
-    async def _ready_to_send(self) -> None:
         # A closed session will not become ready by waiting.
         timeout_s = 0 if self._closing else _SEND_READY_TIMEOUT_S
         try:
@@ -549,6 +544,8 @@ class AzureVoiceLive(EventEmitter):
             raise SessionNotReadyError(
                 "No active Azure Voice Live session after maximum retries"
             ) from None
+        assert self._link is not None, "a ready session has a link"
+        return self._link
 
     # --- events and figures ------------------------------------------------------------------
 
