@@ -17,6 +17,7 @@ __all__ = [
     "CaptureEncoder",
     "ConcurrencyError",
     "Connection",
+    "Interrupted",
     "Mailbox",
     "PlaybackBuffer",
     "PlaybackPosition",
@@ -464,6 +465,22 @@ class Mailbox:
         """The numbers of the connections that have something; the descriptor is silent again."""
 
 @final
+class Interrupted:
+    """Playback was interrupted, because the user began to speak."""
+
+    @property
+    def position(self) -> PlaybackPosition:
+        """What was heard by then."""
+
+    @property
+    def unheard_frames(self) -> int:
+        """Frames that were still to be heard."""
+
+    @property
+    def dropped_before_frames(self) -> int:
+        """Frames that had been dropped before, in all."""
+
+@final
 class Connection:
     """A connection of the engine. It begins to connect at once; dropped, it is cut off.
 
@@ -475,6 +492,7 @@ class Connection:
         connect_timeout_s: For everything up to the open websocket.
         ca_file: PEM certificates to trust beside the platform's.
         playback: Takes the audio; without it, `take` gives its text.
+        interrupt_fade_ms: How long playback fades when the user begins to speak.
 
     Raises:
         ValueError: The URL or a header cannot be sent.
@@ -491,6 +509,7 @@ class Connection:
         connect_timeout_s: float,
         ca_file: str | os.PathLike[str] | None = None,
         playback: PlaybackBuffer | None = None,
+        interrupt_fade_ms: int = 0,
     ) -> Connection: ...
     @property
     def is_here(self) -> bool:
@@ -504,10 +523,11 @@ class Connection:
         `("ended", code, reason)`.
         """
 
-    def take(self) -> list[bytes | AudioDelta | ValueError]:
+    def take(self) -> list[bytes | AudioDelta | Interrupted | ValueError]:
         """All that came, in order.
 
-        Events' texts; audio that is in the playback buffer (of deltas in a row the sum); what cannot be read.
+        Events' texts; audio that is in the playback buffer (of deltas in a row the sum); where the user
+        began to speak, before that event, how playback was interrupted; what cannot be read.
         """
 
     def send(self, text: str, /) -> bool:

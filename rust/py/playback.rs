@@ -9,6 +9,8 @@ use pyo3::types::{PyBytes, PyDict};
 use super::argument::{Name, Number};
 use super::buffer::{PcmTarget, keep_small, read_pcm};
 use super::error::concurrent_use;
+#[cfg(unix)]
+use crate::engine;
 use crate::playback::{self, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
 
 /// One end of the buffer, for one thread at a time.
@@ -233,9 +235,11 @@ impl PlaybackBuffer {
 }
 
 impl PlaybackBuffer {
-    /// The producer's side, for the engine.
-    pub fn writer(&self) -> Arc<Mutex<PlaybackWriter>> {
-        Arc::clone(&self.writer)
+    /// For the engine: the producer's side, and the control.
+    #[cfg(unix)]
+    pub fn for_engine(&self, interrupt_fade_ms: u32) -> engine::Playback {
+        let writer = Arc::clone(&self.writer);
+        engine::Playback { writer, control: self.control.clone(), interrupt_fade_ms }
     }
 
     /// Frees one ring that was heard, so that memory follows the hearing also where nothing is written. A
@@ -304,6 +308,12 @@ impl PlaybackPosition {
 #[pyclass(frozen, eq, module = "voicelane._core")]
 #[derive(Debug, PartialEq, Eq)]
 pub struct AudioDelta(playback::AudioDelta);
+
+impl From<playback::PlaybackPosition> for PlaybackPosition {
+    fn from(position: playback::PlaybackPosition) -> Self {
+        Self(position)
+    }
+}
 
 impl From<playback::AudioDelta> for AudioDelta {
     fn from(delta: playback::AudioDelta) -> Self {
