@@ -96,7 +96,8 @@ async def refused_and_not_closed(sim: Simulator) -> None:
 
 async def never_ready(sim: Simulator) -> None:
     sim.faults = Faults(accept_silently=True)
-    with pytest.raises(errors.SessionNotReadyError):
+    # On a busy machine not even the connection comes to be in so little time.
+    with pytest.raises((errors.SessionNotReadyError, errors.ConnectTimeoutError)):
         await model_for(sim, connect_timeout_s=0.05).connect()
     sim.faults = Faults()
 
