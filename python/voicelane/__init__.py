@@ -16,6 +16,7 @@ from ._core import (
     Resampler,
     __version__,
     build_info,
+    read_many,
 )
 from .actions import MCPApprovalRequest
 from .config import AzureVoiceLiveConfig
@@ -45,4 +46,5 @@ __all__ = [
     "build_info",
     "errors",
     "events",
+    "read_many",
 ]
