@@ -89,16 +89,18 @@ async def test_who_is_cancelled_leaves_no_timer(clock: Clock) -> None:
     assert await shared.sleep_until(100.04) == pytest.approx(100.04)
 
 
-async def test_who_is_cancelled_as_it_is_woken_takes_nobody_with_it(clock: Clock) -> None:
+@pytest.mark.parametrize("cancelled_s", [100.005, 100.015], ids=["just before", "just after"])
+async def test_who_is_cancelled_as_it_is_woken_takes_nobody_with_it(
+    clock: Clock, cancelled_s: float
+) -> None:
     shared = Pacer.of_running_loop()
     tasks = [asyncio.create_task(shared.sleep_until(100.01)) for _ in range(3)]
     await settle()
-    asyncio.get_running_loop().call_at(
-        100.01, tasks[1].cancel
-    )  # set later: it comes after the wake
+    asyncio.get_running_loop().call_at(cancelled_s, tasks[1].cancel)
+    clock.now_s = 100.02  # both timers ring in one turn of the loop
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert isinstance(results[1], asyncio.CancelledError)
-    assert results[::2] == [pytest.approx(100.01)] * 2
+    assert results[::2] == [100.02] * 2
     assert clock.pending_s() == []
 
 

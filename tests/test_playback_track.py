@@ -230,9 +230,10 @@ async def test_a_stopped_track_is_ended_and_its_buffer_is_not(clock: Clock) -> N
     track.stop()
     track.stop()
     assert (track.readyState, told) == ("ended", ["ended"])
-    for attempt in (waiting, track.recv()):
+    for attempt, after_s in ((track.recv(), 0), (waiting, FRAME_S)):
         with pytest.raises(PlaybackEndedError, match="stopped"):
             await attempt
+        assert clock.now_s == pytest.approx(100 + after_s)
     assert issubclass(PlaybackEndedError, VoiceLiveError)
     assert buffer.buffered_ms == 20
     assert len(await other.recv()) == 960  # type: ignore[arg-type]
