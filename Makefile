@@ -10,7 +10,7 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate \
-        loom sanitize bench bench-capture bench-playback bench-core instructions plots docs clean
+        loom sanitize bench bench-capture bench-playback bench-tracks bench-core instructions plots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -71,6 +71,9 @@ bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside it
 
 bench-playback: build $(VENV)/.bench .venv-videosdk/.peer  ## An audio delta pushed and read, beside its peers
 	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+
+bench-tracks: build $(VENV)/.test .venv-videosdk/.peer  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
+	$(BIN)/python benches/bench_tracks.py
 
 bench-core:  ## The core alone, by criterion
 	cargo bench --bench capture

@@ -7,6 +7,8 @@ import inspect
 import pytest
 from hypothesis import HealthCheck, settings
 
+from clock import Clock
+
 # The same examples in every run, however slow the machine.
 settings.register_profile(
     "voicelane",
@@ -48,3 +50,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is_async = metafunc.function.__code__.co_flags & inspect.CO_COROUTINE
     if metafunc.module.__name__ in ON_BOTH_TRANSPORTS and is_async:
         metafunc.parametrize("transport", ["sdk", "native"], indirect=True)
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)

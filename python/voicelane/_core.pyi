@@ -7,7 +7,7 @@ its owner may write to it meanwhile.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self, final
 
 from typing_extensions import Buffer
@@ -27,6 +27,7 @@ __all__ = [
     "build_info",
     "engine_forked",
     "put_many",
+    "read_many",
     "set_engine_threads",
 ]
 
@@ -309,7 +310,26 @@ class PlaybackBuffer:
         """Declare the utterance complete: running dry from here on is no underrun."""
 
     def read(self, num_frames: int, /) -> bytes:
-        """Take the next frames: always `num_frames`, silence where there are none."""
+        """Take the next frames: always `num_frames`, silence where there are none.
+
+        Returns:
+            Interleaved s16le PCM: `num_frames * output_channels` samples.
+
+        Raises:
+            ValueError: a negative number of frames, or more than 2^28 samples.
+            TypeError: no whole number.
+            ConcurrencyError: another thread is reading.
+        """
+
+    def take(self, num_frames: int, /) -> tuple[bytes, int]:
+        """Take the next frames as `read` does, and tell how many of them are real.
+
+        Returns:
+            The PCM as from `read`, and the real frames in it, which come first; the rest is silence.
+
+        Raises:
+            ValueError, TypeError, ConcurrencyError: as `read`.
+        """
 
     def read_into(self, buffer: Buffer, /) -> int:
         """Fill a writable buffer of int16 or bytes with the next frames.
@@ -382,6 +402,24 @@ class PlaybackBuffer:
     @property
     def output_channels(self) -> int:
         """Channels of what is read."""
+
+def read_many(buffers: Iterable[PlaybackBuffer], num_frames: int, /) -> list[bytes]:
+    """Take the next frames of many buffers in one call: from all, or from none where one is refused.
+
+    Args:
+        buffers: each of them once.
+        num_frames: frames of each, at its own `output_rate_hz`.
+
+    Returns:
+        For each buffer, in order, what its `PlaybackBuffer.read` gives: s16le PCM of
+        `num_frames * output_channels` samples, silence where there is nothing.
+
+    Raises:
+        ValueError: a buffer that stands there twice (both are named by index), a negative number of
+            frames, or more than 2^28 samples of one buffer.
+        TypeError: what is no `PlaybackBuffer`, by its index; no iterable; no whole number.
+        ConcurrencyError: another thread is reading one of them, named by its index.
+    """
 
 @final
 class Uplink:

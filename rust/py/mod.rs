@@ -28,7 +28,7 @@ mod _core {
     #[pymodule_export]
     use super::error::ConcurrencyError;
     #[pymodule_export]
-    use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition};
+    use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition, read_many};
     #[pymodule_export]
     use super::resampler::Resampler;
     #[cfg(unix)]
