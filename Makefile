@@ -18,7 +18,7 @@ help:  ## This list
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
 
-test: lint test-rust test-python  ## Format, lints, types, Rust and Python tests: all that CI runs
+test: lint test-rust test-python test-videosdk  ## Format, lints, types, Rust and Python tests: all that CI runs
 
 simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 	$(BIN)/voicelane simulate --port 8765
@@ -47,7 +47,7 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
 
-test-videosdk: build  ## The drop-in, in real environments of both generations of VideoSDK Agents
+test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
 
 mutate: build $(VENV)/.test  ## Plant faults in the protocol, name the test that catches each (minutes)
@@ -69,7 +69,7 @@ bench: bench-capture bench-playback  ## Capture and playback beside their peers,
 bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside its peers
 	$(BIN)/python -m pytest -q benches/bench_capture.py --benchmark-json=target/bench-capture.json --benchmark-quiet
 
-bench-playback: build $(VENV)/.bench .venv-videosdk/.peer  ## An audio delta pushed and read, beside its peers
+bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed and read, beside its peers
 	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
 
 bench-core:  ## The core alone, by criterion
@@ -87,7 +87,7 @@ docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
-	rm -rf $(VENV) .venv-videosdk .venv-videosdk-? target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-videosdk-* target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f python/voicelane/_core.abi3.so
 
 $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
@@ -105,8 +105,8 @@ $(VENV)/.bench: $(VENV)/.base
 	@$(BIN)/python -m pip install --group bench
 	@touch $@
 
-# Its pins are not ours: an environment of its own.
-.venv-videosdk/.peer: $(VENV)/.base
-	@$(BIN)/python -m venv .venv-videosdk
-	@.venv-videosdk/bin/python -m pip install "videosdk-agents==1.0.30"
+# Its pins are not ours: environments of its own, .venv-videosdk-1 and the like.
+$(VENV)/.videosdk: $(VENV)/.base pyproject.toml scripts/videosdk-environments
+	@echo "VideoSDK Agents: two minutes of installing, where its pins are new"
+	@$(BIN)/python scripts/videosdk-environments
 	@touch $@

@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 import videosdk.agents as agents
 
+from support import TIMEOUT_S
 from voicelane.simulator import Simulator
 from voicelane.videosdk import AzureVoiceLive, AzureVoiceLiveConfig
 
 IS_1 = not hasattr(agents, "realtime_metrics_collector")
 FRAME_S = 0.02
-TIMEOUT_S = 10.0
 
 
 class Agent(agents.Agent):
@@ -108,12 +108,6 @@ class Call:
 
 def sent(sim: Simulator, kind: str) -> list[Any]:
     return [event for event in sim.connections[0].received if event["type"] == kind]
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_S):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
 
 
 def tone(seconds: float, rate: int, channels: int) -> bytes:
