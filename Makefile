@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate \
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
         loom sanitize bench bench-capture bench-playback bench-core instructions plots docs clean
 
 help:  ## This list
@@ -49,6 +49,9 @@ test-python: build $(VENV)/.test  ## The Python package, against the simulator
 
 test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
+
+compare-videosdk: build $(VENV)/.videosdk  ## The same agent session over the original plugin and over voicelane
+	@$(BIN)/python benches/compare_with_original.py
 
 mutate: build $(VENV)/.test  ## Plant faults in the protocol, name the test that catches each (minutes)
 	$(BIN)/python scripts/mutate-protocol
