@@ -20,8 +20,8 @@ FRAME_S = 0.02
 
 
 class Agent(agents.Agent):
-    def __init__(self, tools: Any = None) -> None:
-        super().__init__(instructions="Be brief.", tools=tools or [])
+    def __init__(self, tools: Any = None, **options: Any) -> None:
+        super().__init__(instructions="Be brief.", tools=tools or [], **options)
 
     async def on_enter(self) -> None:
         pass
@@ -51,12 +51,13 @@ class Call:
         model.on("error", lambda error: self.errors.append(error))
         model.on("realtime_model_transcription", lambda said: self.said.append(said))
 
-    async def start(self, *, with_room: bool = True) -> None:
+    async def start(self, *, with_room: bool = True, track: Any = None, **stages: Any) -> None:
+        """`track` makes the room's; `stages` are other parts of a pipeline of 1.x."""
         loop = asyncio.get_running_loop()
         if IS_1:
-            self.pipeline = agents.Pipeline(llm=self.model)
+            self.pipeline = agents.Pipeline(llm=self.model, **stages)
             self.session = agents.AgentSession(agent=self.agent, pipeline=self.pipeline)
-            self.track = agents.CustomAudioStreamTrack(loop)
+            self.track = (track or agents.CustomAudioStreamTrack)(loop)
             self.pipeline._set_loop_and_audio_track(loop, self.track)
         else:
             self.pipeline = agents.RealTimePipeline(model=self.model)
@@ -71,7 +72,7 @@ class Call:
                 lambda state, who=who: self.states.append(f"{who}:{state['state']}"),
             )
         await self.session.start()
-        self.track = self.model.audio_track
+        self.track = self.model.audio_track or self.track
 
     async def listen(self) -> None:
         while True:
@@ -125,10 +126,16 @@ def model_for(sim: Simulator, **options: Any) -> AzureVoiceLive:
 
 @contextlib.asynccontextmanager
 async def call(
-    sim: Simulator, *, tools: Any = None, with_room: bool = True, **options: Any
+    sim: Simulator,
+    *,
+    tools: Any = None,
+    agent: Agent | None = None,
+    with_room: bool = True,
+    track: Any = None,
+    **options: Any,
 ) -> AsyncIterator[Call]:
-    one = Call(model_for(sim, **options), Agent(tools))
-    await one.start(with_room=with_room)
+    one = Call(model_for(sim, **options), agent or Agent(tools))
+    await one.start(with_room=with_room, track=track)
     listener = asyncio.create_task(one.listen())
     try:
         yield one
