@@ -65,7 +65,9 @@ async def test_another_voice_says_what_the_model_answers() -> None:
         await one.speak(0.6)
         await one.silence(0.5)
         await one.until(lambda: one.loud_frames >= 19, "heard")
-        answers = [said["text"] for said in one.said if said["role"] == "agent" and said["is_final"]]
+        answers = [
+            said["text"] for said in one.said if said["role"] == "agent" and said["is_final"]
+        ]
         assert voice.texts == answers
         assert max(one.levels) < 1.1 * QUIET  # the model's own voice is not heard
         assert one.errors == []
