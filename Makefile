@@ -10,7 +10,7 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate \
-        loom sanitize bench bench-capture bench-playback bench-core instructions plots docs clean
+        loom sanitize bench bench-capture bench-playback bench-sessions bench-core instructions plots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside it
 bench-playback: build $(VENV)/.bench .venv-videosdk/.peer  ## An audio delta pushed and read, beside its peers
 	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
 
+# More in docs/sessions-benchmark.md; BENCH_SESSIONS="--quick" is three minutes, "--help" says the rest.
+bench-sessions: build $(VENV)/.bench .venv-videosdk/.plugin  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
+	@cargo build --quiet --release --example load_server --example floor_client
+	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
+
 bench-core:  ## The core alone, by criterion
 	cargo bench --bench capture
 
@@ -109,4 +114,8 @@ $(VENV)/.bench: $(VENV)/.base
 .venv-videosdk/.peer: $(VENV)/.base
 	@$(BIN)/python -m venv .venv-videosdk
 	@.venv-videosdk/bin/python -m pip install "videosdk-agents==1.0.30"
+	@touch $@
+
+.venv-videosdk/.plugin: .venv-videosdk/.peer
+	@.venv-videosdk/bin/python -m pip install "videosdk-plugins-azure==1.0.30"
 	@touch $@

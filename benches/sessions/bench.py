@@ -14,9 +14,11 @@ import argparse
 import json
 import os
 import platform
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,28 +31,24 @@ SIZES = (1, 10, 50, 100, 200, 500, 1000)
 QUICK_SIZES = (10, 100)
 # 1000 sessions send 60 ms in a message: who has so many wants it so.
 CHUNK_MS = {1000: 60}
-# As far as it can follow, and one step beyond.
-SIZES_OF: dict[str, tuple[int, ...]] = {
-    "plugin": (1, 10, 50, 100, 200),
-    "sdk": (1, 10, 50, 100, 200, 500),
-    "native": SIZES,
-    "native-batch": SIZES,
-    "native-av": (100,),
-    "floor": (1, 10, 100, 500, 1000),
-    "harness": (10, 100, 500, 1000),
-}
 IMPLEMENTATIONS = ("plugin", "sdk", "native", "native-batch", "floor", "harness")
+ON_REQUEST = ("sdk-av", "native-av")
+# As far as it can follow, and one step beyond.
+MOST = {"plugin": 200, "sdk": 500, "sdk-av": 500}
+# The default is done in less than 25 minutes: the two that only compare leave these out.
+SPARED = {"floor": (50, 200), "harness": (1, 50, 200)}
 TLS_SESSIONS = 100
 _AROUND_S = 2.5  # start, connects and closing of a run, about
 
 
 def cases(options: argparse.Namespace) -> list[Case]:
     """One repetition: implementations interleaved, from few sessions to many."""
+    spared = SPARED if options.sessions == SIZES else {}
     plain = [
         Case(name, size, CHUNK_MS.get(size, 20))
         for size in options.sessions
         for name in options.implementations
-        if size in SIZES_OF.get(name, SIZES) or options.all
+        if size <= MOST.get(name, size) and size not in spared.get(name, ())
     ]
     secure = [
         Case(name, TLS_SESSIONS, 20, tls=True)
@@ -77,8 +75,9 @@ class Bench:
             for index, (_, case) in enumerate(plan):
                 if not self._is_wanted(case):
                     continue
-                left = sum(self._is_wanted(later) for _, later in plan[index:])
-                _say(f"[{index + 1}/{len(plan)}] {case}, about {left * run_s / 60:.0f} min left")
+                left_s = run_s * sum(self._is_wanted(later) for _, later in plan[index:])
+                left = f"about {left_s / 60:.0f} min" if left_s > 90 else f"{left_s:.0f} s"
+                _say(f"[{index + 1}/{len(plan)}] {case}; {left} left")
                 self._measure(case, server)
 
     def _is_wanted(self, case: Case) -> bool:
@@ -138,11 +137,9 @@ def _say(text: str) -> None:
 
 
 def _names(text: str) -> Sequence[str]:
-    names = text.split(",")
-    if unknown := [name for name in names if name not in SIZES_OF and name != "sdk-av"]:
-        raise argparse.ArgumentTypeError(
-            f"expected some of {', '.join(SIZES_OF)}, got {unknown[0]!r}"
-        )
+    names, known = text.split(","), (*IMPLEMENTATIONS, *ON_REQUEST)
+    if unknown := [name for name in names if name not in known]:
+        raise argparse.ArgumentTypeError(f"expected some of {', '.join(known)}, got {unknown[0]!r}")
     return names
 
 
@@ -169,11 +166,13 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--repetitions", type=int, help="of each run; default 3")
     add("--warmup-s", type=float, help="before the window; default 3")
     add("--window-s", type=float, help="measured; default 8, one cycle of the server")
-    add("--all", action="store_true", help="each implementation with every number of sessions")
     add("--no-tls", dest="tls", action="store_false", help="without the runs over wss")
     add("--quick", action="store_true", help="3 minutes: 10 and 100 sessions, once, 4 s each")
     add(
-        "--output", type=Path, default=ROOT / "target/bench-sessions.json", help="and .md beside it"
+        "--output",
+        type=Path,
+        default=ROOT / "target/bench-sessions.json",
+        help="and .md, .svg beside it",
     )
     options = parser.parse_args(arguments)
     defaults = {"sessions": SIZES, "repetitions": 3, "warmup_s": 3.0, "window_s": 8.0}
@@ -205,7 +204,14 @@ def main() -> int:
         table = markdown(result)
         options.output.with_suffix(".md").write_text(table)
         print(table)
+        _plot(options.output)
     return 130 if interrupted else bench.exit_code()
+
+
+def _plot(result: Path) -> None:
+    if find_spec("matplotlib"):  # of the group bench
+        plot = Path(__file__).parent.parent / "plot_sessions.py"
+        subprocess.run([sys.executable, str(plot), str(result)], check=True)
 
 
 def _remarks(bench: Bench) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +31,15 @@ def markdown(result: Mapping[str, Any]) -> str:
         f"{result['machine']}; {window_s:g} s after {warmup_s:g} s of warm-up; medians (and ranges).",
         _table(_COSTS, (_cost(case, one, found) for case, one in found.items())),
         _table(_HOLDINGS, (_holding(case, one) for case, one in found.items())),
-        _table("target | measured | met |", targets(found)),
     ]
+    judged = list(targets(found))
+    if measured := [target for target in judged if target[2]]:
+        parts.append(_table("target | measured | met |", measured))
     wrong = [f"{case}: {what}" for case, one in found.items() for what in one["wrong"]]
     missing = [f"{name}: not measured, {why}" for name, why in result["missing"].items()]
-    remarks = [f"- {text}" for text in (*wrong, *missing, *result["failures"])]
+    unknown = len(judged) - len(measured)
+    open_targets = [f"{unknown} of {len(judged)} targets were not measured"] * bool(unknown)
+    remarks = [f"- {text}" for text in (*wrong, *missing, *result["failures"], *open_targets)]
     return "\n\n".join([*parts, *(["\n".join(remarks)] if remarks else [])]) + "\n"
 
 
@@ -48,7 +52,7 @@ def summaries(result: Mapping[str, Any]) -> dict[Case, Row]:
     return dict(sorted(runs.items(), key=lambda run: (run[0].tls, run[0].sessions)))
 
 
-def _table(head: str, rows: Iterator[Sequence[str]]) -> str:
+def _table(head: str, rows: Iterable[Sequence[str]]) -> str:
     lines = [f"| {head}", "| ---: | --- " + "| ---: " * (head.count("|") - 2) + "|"]
     if head.startswith("target"):
         lines[1] = "| --- | --- | --- |"
