@@ -1,5 +1,8 @@
 """Settings of all tests."""
 
+from __future__ import annotations
+
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples in every run, however slow the machine.
@@ -10,3 +13,37 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("voicelane")
+
+# What is tested here holds on every transport.
+ON_BOTH_TRANSPORTS = frozenset(
+    (
+        "test_config",
+        "test_config_changes",
+        "test_leaks",
+        "test_logs",
+        "test_reconnect",
+        "test_recordings",
+        "test_session",
+        "test_telemetry",
+        "test_tool_calls",
+        "test_transport_options",
+        "test_turns",
+        "test_update_session",
+    )
+)
+
+
+@pytest.fixture
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of the transport that every session of the test takes."""
+    name: str = request.param
+    monkeypatch.setenv("VOICELANE_TRANSPORT", name)
+    return name
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    is_async = metafunc.function.__code__.co_flags & 0x80
+    if metafunc.module.__name__ in ON_BOTH_TRANSPORTS and is_async:
+        if "transport" not in metafunc.fixturenames:
+            metafunc.fixturenames.append("transport")
+        metafunc.parametrize("transport", ["sdk", "native"], indirect=True)

@@ -12,6 +12,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from aiohttp import WSMsgType, web
 
@@ -71,6 +72,24 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(TIMEOUT_S):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+def stop_sending(model: AzureVoiceLive, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets nothing of the uplink through, as a network that stands still. Returns what lets it go on."""
+    assert model._link is not None
+    transport: Any = model._link.transport
+    if transport.writes_playback:
+        transport._core.attach(None)
+        return lambda: transport._core.attach(model._uplink.core)
+    sending = asyncio.Event()
+    send = transport.send_text
+
+    async def stuck(text: str) -> None:
+        await sending.wait()
+        await send(text)
+
+    monkeypatch.setattr(transport, "send_text", stuck)
+    return sending.set
 
 
 def reply_pcm(index: int) -> bytes:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, until
+from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, stop_sending, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Faults, Simulator
 
@@ -108,10 +108,7 @@ async def test_what_waited_to_be_sent_is_told_to_the_next_connection_once(
     async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
         log = EventLog(model)
 
-        async def stuck(_event: Any) -> None:
-            await asyncio.Event().wait()
-
-        monkeypatch.setattr(model._link.transport, "send", stuck)
+        stop_sending(model, monkeypatch)
         await model.interrupt()
         await model.send_text_message("Are you there?")
         await sim.connections[0].abort()

@@ -19,6 +19,8 @@ from ._core import (
 )
 from .actions import MCPApprovalRequest
 from .config import AzureVoiceLiveConfig
+from .engine import configure_engine
+from .many import feed_many
 from .playback import PlaybackTrack
 from .reconnect import ReconnectPolicy
 from .reply import Reply
@@ -43,6 +45,8 @@ __all__ = [
     "ToolSet",
     "__version__",
     "build_info",
+    "configure_engine",
     "errors",
     "events",
+    "feed_many",
 ]

@@ -6,7 +6,9 @@
 its owner may write to it meanwhile.
 """
 
-from typing import Literal, Self, final
+import os
+from collections.abc import Sequence
+from typing import Any, Literal, Self, final
 
 from typing_extensions import Buffer
 
@@ -14,11 +16,17 @@ __all__ = [
     "AudioDelta",
     "CaptureEncoder",
     "ConcurrencyError",
+    "Connection",
+    "Mailbox",
     "PlaybackBuffer",
     "PlaybackPosition",
     "Resampler",
+    "Uplink",
     "__version__",
     "build_info",
+    "engine_forked",
+    "put_many",
+    "set_engine_threads",
 ]
 
 __version__: str
@@ -216,6 +224,10 @@ class AudioDelta:
     def num_frames(self) -> int: ...
     @property
     def written_frames(self) -> int: ...
+    @property
+    def trimmed_bytes(self) -> int:
+        """Bytes at the end that were no whole frame, and were dropped."""
+
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
 
@@ -238,7 +250,6 @@ class PlaybackBuffer:
         ValueError: an argument out of range.
         TypeError: an argument that is no whole number.
     """
-
     def __new__(
         cls,
         sample_rate_hz: int = 24000,
@@ -370,3 +381,160 @@ class PlaybackBuffer:
     @property
     def output_channels(self) -> int:
         """Channels of what is read."""
+
+@final
+class Uplink:
+    """What waits to be sent: in order, bounded, the oldest audio dropped first. Any thread may put.
+
+    Args:
+        max_audio_ms: How much audio may wait.
+    """
+
+    def __new__(cls, max_audio_ms: int = 2_000) -> Uplink: ...
+    def put_pcm(self, encoder: CaptureEncoder, pcm: Buffer, /) -> bool:
+        """Encode samples and append the event for what is due, if anything is.
+
+        Returns:
+            Whether a time begins in which older audio has to go.
+
+        Raises:
+            ValueError, TypeError, ConcurrencyError: As `CaptureEncoder.encode_event`.
+        """
+
+    def put_rest(self, encoder: CaptureEncoder, /) -> bool:
+        """As `put_pcm`, for all that the encoder has left."""
+
+    def put_event(self, text: str, item_id: str | None = None, /) -> bool:
+        """Append a control event, `item_id` where it is a new item. `False`: too many wait, not taken."""
+
+    def take(self) -> str | None:
+        """The next text to send, in order. To ask says that the one before was sent."""
+
+    def settle(self) -> None:
+        """What was taken is not on its way any more."""
+
+    def clear(self) -> None:
+        """Drop everything."""
+
+    def forget_events(self, told_item_ids: set[str], /) -> None:
+        """Drop the control events but for new items whose id is not among these. Audio stays."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything put so far was sent."""
+
+    @property
+    def taken_ms(self) -> float:
+        """How much audio was put."""
+
+    @property
+    def waiting_ms(self) -> float:
+        """How much audio waits."""
+
+    @property
+    def sent_ms(self) -> float:
+        """How much audio was given to a connection."""
+
+    @property
+    def dropped_ms(self) -> float:
+        """How much audio had to go because the network was too slow."""
+
+def put_many(
+    uplinks: Sequence[Uplink], encoders: Sequence[CaptureEncoder], pcm: Sequence[Any], /
+) -> list[tuple[int, Exception | None]]:
+    """`Uplink.put_pcm` for many. Return what went wrong, by index: the error, `None` where dropping begins.
+
+    Raises:
+        ValueError: The lists are not of one length.
+    """
+
+@final
+class Mailbox:
+    """Wakes one event loop for all its native connections: the descriptor is readable when one has something.
+
+    Raises:
+        OSError: Too many files are open.
+    """
+
+    def __new__(cls) -> Mailbox: ...
+    def fileno(self) -> int:
+        """The descriptor."""
+
+    def collect(self) -> list[int]:
+        """The numbers of the connections that have something; the descriptor is silent again."""
+
+@final
+class Connection:
+    """A connection of the engine. It begins to connect at once; dropped, it is cut off.
+
+    Args:
+        session: Its number in the mailbox.
+        mailbox: Wakes its event loop.
+        url: `ws` or `wss`.
+        headers: Beside those of the websocket.
+        connect_timeout_s: For everything up to the open websocket.
+        ca_file: PEM certificates to trust beside the platform's.
+        playback: Takes the audio; without it, `take` gives its text.
+
+    Raises:
+        ValueError: The URL or a header cannot be sent.
+        OSError: There is no thread or no descriptor left.
+    """
+
+    def __new__(
+        cls,
+        session: int,
+        mailbox: Mailbox,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        *,
+        connect_timeout_s: float,
+        ca_file: str | os.PathLike[str] | None = None,
+        playback: PlaybackBuffer | None = None,
+    ) -> Connection: ...
+    @property
+    def is_here(self) -> bool:
+        """Whether this process made it, and not the one that it was forked from."""
+
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """How it stands.
+
+        `("connecting",)`, `("open",)`, `("failed", kind, text, status, retry_after)` or
+        `("ended", code, reason)`.
+        """
+
+    def take(self) -> list[bytes | AudioDelta | ValueError]:
+        """All that came, in order.
+
+        Events' texts; audio that is in the playback buffer (of deltas in a row the sum); what cannot be read.
+        """
+
+    def send(self, text: str, /) -> bool:
+        """Send a text before all that an uplink holds. `False` where too many wait: not taken.
+
+        Raises:
+            RuntimeError: The connection is the parent process's.
+        """
+
+    def attach(self, uplink: Uplink | None, /) -> None:
+        """Send what the uplink holds from now on; `None` for not any more.
+
+        Raises:
+            RuntimeError: The connection is the parent process's.
+        """
+
+    def silence(self, response_id: str, /) -> None:
+        """Write nothing more of that response to the playback buffer."""
+
+    def close(self, code: int, reason: str, /) -> None:
+        """Close with a handshake; `standing` tells when it is over."""
+
+    def abort(self, reason: str, /) -> None:
+        """Cut it off."""
+
+def set_engine_threads(num_threads: int, /) -> bool:
+    """How many threads the engine has from its next start on. `False` where it runs with another number."""
+
+def engine_forked() -> None:
+    """To be called in a child, right after the fork."""

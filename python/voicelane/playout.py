@@ -45,9 +45,10 @@ class Playout:
         before = stats["played_frames"] + stats["buffered_frames"] - frames
         self._head.when(Progress.HEARD, before + 1, self._started)
 
-    def is_complete(self) -> None:
-        """The last audio of an answer is in the buffer."""
-        self._playback.finish()
+    def is_complete(self, *, is_declared: bool) -> None:
+        """The last audio of an answer is in the buffer, which knows that or is told now."""
+        if not is_declared:
+            self._playback.finish()
         self.when_passed(self._ended)
 
     def when_passed(self, reached: Callable[[], None]) -> None:

@@ -133,6 +133,11 @@ class Conversation:
         return self._active.response_id or "" if self._active and self._audible else ""
 
     @property
+    def active_response_id(self) -> str | None:
+        """The response that is being received, heard or not."""
+        return self._active.response_id if self._active else None
+
+    @property
     def is_quiet(self) -> bool:
         """Whether nobody speaks, and nothing was asked for: a pause."""
         return not (self.user_is_speaking or self._active or self._requested)

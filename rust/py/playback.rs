@@ -1,6 +1,6 @@
 //! `PlaybackBuffer` for Python.
 
-use std::sync::{Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
@@ -23,16 +23,13 @@ const CONSUMER: &str = "PlaybackBuffer's consumer side";
 #[pyclass(frozen, module = "voicelane._core")]
 #[derive(Debug)]
 pub struct PlaybackBuffer {
-    writer: Mutex<Producer>,
+    /// Shared with the engine where that writes.
+    writer: Arc<Mutex<PlaybackWriter>>,
+    /// What the producer's samples are copied to.
+    written: Mutex<Vec<i16>>,
     reader: Mutex<Consumer>,
     control: PlaybackControl,
     config: PlaybackConfig,
-}
-
-#[derive(Debug)]
-struct Producer {
-    writer: PlaybackWriter,
-    scratch: Vec<i16>,
 }
 
 #[derive(Debug)]
@@ -77,7 +74,8 @@ impl PlaybackBuffer {
         };
         let (writer, reader, control) = playback::PlaybackBuffer::with_config(config)?;
         Ok(Self {
-            writer: Mutex::new(Producer { writer, scratch: Vec::new() }),
+            writer: Arc::new(Mutex::new(writer)),
+            written: Mutex::default(),
             reader: Mutex::new(Consumer { reader, scratch: Vec::new() }),
             control,
             config,
@@ -86,8 +84,9 @@ impl PlaybackBuffer {
 
     #[pyo3(signature = (pcm, /, *, item_id=None, content_index=0))]
     fn write(&self, pcm: &Bound<'_, PyAny>, item_id: Option<&str>, content_index: u32) -> PyResult<usize> {
-        let mut producer = lock(&self.writer, PRODUCER)?;
-        let Producer { writer, scratch } = &mut *producer;
+        let mut scratch = lock(&self.written, PRODUCER)?;
+        let scratch = &mut *scratch;
+        let mut writer = lock(&self.writer, PRODUCER)?;
         let written = writer.write(read_pcm(pcm, self.config.num_channels, scratch)?, item_id, content_index);
         keep_small(scratch);
         Ok(written?)
@@ -100,8 +99,7 @@ impl PlaybackBuffer {
         item_id: Option<&str>,
         content_index: u32,
     ) -> PyResult<usize> {
-        let mut producer = lock(&self.writer, PRODUCER)?;
-        let writer = &mut producer.writer;
+        let writer = &mut *lock(&self.writer, PRODUCER)?;
         let py = text.py();
         let text = text_bytes(text)?;
         Ok(detached_if_long(py, text, |text| writer.write_base64(text, item_id, content_index))?)
@@ -113,15 +111,14 @@ impl PlaybackBuffer {
         text: &Bound<'_, PyAny>,
         response_id: Option<&str>,
     ) -> PyResult<Option<AudioDelta>> {
-        let mut producer = lock(&self.writer, PRODUCER)?;
-        let writer = &mut producer.writer;
+        let writer = &mut *lock(&self.writer, PRODUCER)?;
         let py = text.py();
         let text = text_bytes(text)?;
         Ok(detached_if_long(py, text, |text| writer.write_event(text, response_id))?.map(AudioDelta))
     }
 
     fn finish(&self) -> PyResult<()> {
-        lock(&self.writer, PRODUCER)?.writer.finish();
+        lock(&self.writer, PRODUCER)?.finish();
         Ok(())
     }
 
@@ -236,11 +233,16 @@ impl PlaybackBuffer {
 }
 
 impl PlaybackBuffer {
+    /// The producer's side, for the engine.
+    pub fn writer(&self) -> Arc<Mutex<PlaybackWriter>> {
+        Arc::clone(&self.writer)
+    }
+
     /// Frees one ring that was heard, so that memory follows the hearing also where nothing is written. A
     /// consumer in Python is no real-time thread; and where the producer is at work, it does so itself.
     fn free_heard(&self) {
-        if let Ok(mut producer) = self.writer.try_lock() {
-            producer.writer.free_heard();
+        if let Ok(mut writer) = self.writer.try_lock() {
+            writer.free_heard();
         }
     }
 }
@@ -303,6 +305,12 @@ impl PlaybackPosition {
 #[derive(Debug, PartialEq, Eq)]
 pub struct AudioDelta(playback::AudioDelta);
 
+impl From<playback::AudioDelta> for AudioDelta {
+    fn from(delta: playback::AudioDelta) -> Self {
+        Self(delta)
+    }
+}
+
 #[pymethods]
 impl AudioDelta {
     #[getter]
@@ -333,6 +341,11 @@ impl AudioDelta {
     #[getter]
     fn written_frames(&self) -> usize {
         self.0.written_frames
+    }
+
+    #[getter]
+    fn trimmed_bytes(&self) -> usize {
+        self.0.trimmed_bytes
     }
 
     fn __repr__(&self) -> String {

@@ -1,0 +1,107 @@
+//! Wakes an engine's thread once for many sessions.
+//!
+//! A wake-up across threads is a system call and a switch, dearer than all else that 20 ms of audio cost. So the
+//! thread looks by itself, every [`INTERVAL`], for as long as there is something to find, and is woken only
+//! after a time without.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Wake, Waker};
+use std::time::Duration;
+
+use crossbeam_queue::SegQueue;
+use futures_util::task::AtomicWaker;
+use tokio::sync::Notify;
+
+use super::process::Process;
+
+/// How often the thread looks for who rang: what the caller puts is at most this much later on the wire (and the
+/// timer's millisecond), and at 100 sessions ten sends share a wake-up.
+const INTERVAL: Duration = Duration::from_millis(2);
+
+/// One engine thread's: who rang since it last looked.
+#[derive(Debug)]
+pub struct Doorbell {
+    rang: SegQueue<Arc<Bell>>,
+    is_asleep: AtomicBool,
+    notify: Notify,
+    process: Process,
+}
+
+impl Doorbell {
+    /// Of a thread of this process.
+    pub fn new() -> Self {
+        let process = Process::this();
+        Self { rang: SegQueue::new(), is_asleep: AtomicBool::new(false), notify: Notify::new(), process }
+    }
+
+    fn ring(&self, bell: Arc<Bell>) {
+        if !self.process.is_this() {
+            return;
+        }
+        self.rang.push(bell);
+        // ORDERING: SeqCst here and in `answer`, as the queue's own: of "rang" and "asleep" one side sees the other's.
+        if self.is_asleep.swap(false, Ordering::SeqCst) {
+            self.notify.notify_one();
+        }
+    }
+
+    /// Wakes the sessions whose bell rang, for ever.
+    pub async fn answer(&self) {
+        loop {
+            let mut anyone = false;
+            while let Some(bell) = self.rang.pop() {
+                anyone = true;
+                bell.answered();
+            }
+            if anyone {
+                tokio::time::sleep(INTERVAL).await;
+                continue;
+            }
+            self.is_asleep.store(true, Ordering::SeqCst);
+            if self.rang.is_empty() {
+                self.notify.notified().await;
+            }
+            self.is_asleep.store(false, Ordering::SeqCst);
+        }
+    }
+}
+
+/// One session's end of the doorbell: a waker for any thread.
+#[derive(Debug)]
+pub struct Bell {
+    doorbell: Arc<Doorbell>,
+    task: AtomicWaker,
+    is_ringing: AtomicBool,
+}
+
+impl Bell {
+    /// A bell at that door.
+    pub fn new(doorbell: &Arc<Doorbell>) -> Arc<Self> {
+        let doorbell = Arc::clone(doorbell);
+        Arc::new(Self { doorbell, task: AtomicWaker::new(), is_ringing: AtomicBool::new(false) })
+    }
+
+    /// Whom to wake; to be said before looking for what there is to do.
+    pub fn register(&self, task: &Waker) {
+        self.task.register(task);
+    }
+
+    fn answered(&self) {
+        // ORDERING: AcqRel with `wake_by_ref`: who rings after this is put on the list again.
+        self.is_ringing.swap(false, Ordering::AcqRel);
+        self.task.wake();
+    }
+}
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.is_ringing.swap(true, Ordering::AcqRel) {
+            self.doorbell.ring(Arc::clone(self));
+        }
+    }
+}

@@ -1,0 +1,96 @@
+//! From a server event to the playback buffer or the inbox.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+
+use super::inbox::{Inbox, Incoming};
+use crate::playback::{AudioDelta, PlaybackWriter};
+use crate::wire::event::{self, Event};
+
+/// Which response is to be heard.
+///
+/// As the session's own rule has it: from `response.created` on that one's, and none's once the user begins to
+/// speak or the caller silenced it. It stands here too because the audio that follows must not wait for Python.
+#[derive(Debug, Default)]
+pub struct Gate {
+    audible: Mutex<Audible>,
+}
+
+#[derive(Debug, Default)]
+struct Audible {
+    response_id: Option<String>,
+    /// Some of it was written since, and the utterance not declared complete.
+    is_speaking: bool,
+}
+
+impl Gate {
+    /// Nothing more of that response is to be heard. What is being written is in the buffer when this returns, so
+    /// an interrupt that follows drops it.
+    pub fn silence(&self, response_id: &str) {
+        let mut audible = self.audible();
+        if audible.response_id.as_deref() == Some(response_id) {
+            *audible = Audible::default();
+        }
+    }
+
+    fn audible(&self) -> MutexGuard<'_, Audible> {
+        self.audible.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes server events, one by one.
+#[derive(Debug)]
+pub struct Downlink {
+    playback: Option<Arc<Mutex<PlaybackWriter>>>,
+    gate: Arc<Gate>,
+    inbox: Arc<Inbox>,
+}
+
+impl Downlink {
+    /// Without `playback`, audio goes to the inbox as the text that it came in.
+    pub fn new(playback: Option<Arc<Mutex<PlaybackWriter>>>, gate: Arc<Gate>, inbox: Arc<Inbox>) -> Self {
+        Self { playback, gate, inbox }
+    }
+
+    /// Takes the text of a server event, whole.
+    pub fn receive(&self, text: Bytes) {
+        let Some(playback) = &self.playback else { return self.inbox.put(Incoming::Text(text)) };
+        let mut playback = playback.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut audible = self.gate.audible();
+        // A response that does not say its name is nobody's: "" is no id.
+        let response_id = audible.response_id.as_deref().unwrap_or_default();
+        match playback.write_event_trimmed(&text, Some(response_id)) {
+            Ok(Some(delta)) => self.written(delta, &mut audible),
+            Ok(None) => {
+                follow(&text, &mut audible, &mut playback);
+                self.inbox.put(Incoming::Text(text));
+            }
+            Err(error) => self.inbox.put(Incoming::Unreadable(error)),
+        }
+    }
+
+    fn written(&self, delta: AudioDelta, audible: &mut Audible) {
+        if audible.response_id.is_none() || delta.response_id != audible.response_id {
+            return;
+        }
+        let is_first = !std::mem::replace(&mut audible.is_speaking, true);
+        self.inbox.put_audio(delta, is_first);
+    }
+}
+
+/// Keeps the gate, and declares utterances complete, at the very place in the stream where that is said.
+fn follow(text: &[u8], audible: &mut Audible, playback: &mut PlaybackWriter) {
+    let Some(event) = event::parse(text) else { return };
+    match event {
+        Event::ResponseCreated { response_id } => *audible = Audible { response_id, is_speaking: false },
+        Event::SpeechStarted => *audible = Audible::default(),
+        Event::AudioDone { response_id } | Event::ResponseDone { response_id } => {
+            if audible.is_speaking && response_id == audible.response_id {
+                audible.is_speaking = false;
+                playback.finish();
+            }
+        }
+        Event::Other => {}
+    }
+}
