@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 import sys
 import wave
@@ -140,7 +141,7 @@ class Load:
             return {}
         chunk = self.options.chunk_ms // 20
         found = {}
-        for index in range(0, len(self.sessions), _WATCHED_ONE_IN):
+        for index in range(0, len(self.fed_frames), _WATCHED_ONE_IN):
             frames = range(self.fed_frames[index] // chunk * chunk)
             pcm = encoded(
                 self.name, self.options.chunk_ms, (self.frame_of(index, n) for n in frames)
@@ -171,6 +172,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         "window_s": to_s - from_s,
         "user_s": used.user_s - cpu.user_s,
         "system_s": used.system_s - cpu.system_s,
+        "loop_s": used.loop_s - cpu.loop_s,
         "lag_ms": quantiles_ms(lag.lags_s),
         "heard_frames": heard,
         "talking_kib": rss_kib(collect=False),
@@ -185,6 +187,9 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
     begun_s = loop.time()
     await asyncio.gather(*(session.aclose() for session in load.sessions))
     result |= {"close_s": loop.time() - begun_s} | await before.left_over()
+    load.sessions.clear()
+    gc.collect()
+    result["left_when_dropped"] = await before.left_over()
     result |= {"fed_frames": load.fed_frames, "adler": load.adlers()} | _ears(load.ears)
     return result
 

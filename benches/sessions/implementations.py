@@ -150,8 +150,9 @@ def make(name: str, index: int, url: str, chunk_ms: int) -> Session:
         case "native-batch":
             import voicelane
 
-            if not hasattr(voicelane, "feed_many"):
-                raise NotThere("voicelane.feed_many")
+            for name in ("feed_many", "read_many"):
+                if not hasattr(voicelane, name):
+                    raise NotThere(f"voicelane.{name}")
             return Voicelane(index, url, chunk_ms, transport="native")
     raise ValueError(f"no implementation called {name!r}")
 

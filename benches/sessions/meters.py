@@ -6,10 +6,10 @@ import asyncio
 import gc
 import os
 import resource
-import threading
+import time
+from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 FRAME_BYTES = 960  # 20 ms of 24 kHz mono s16le
 SILENCE = bytes(FRAME_BYTES)
@@ -23,11 +23,13 @@ class Cpu:
 
     user_s: float
     system_s: float
+    loop_s: float
+    """Of this thread alone, which is the event loop's."""
 
     @classmethod
     def now(cls) -> Cpu:
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(usage.ru_utime, usage.ru_stime)
+        return cls(usage.ru_utime, usage.ru_stime, time.thread_time())
 
 
 class Ear:
@@ -46,6 +48,7 @@ class Ear:
         self.gap_frames = 0
         """Of silence within a reply: an underrun."""
         self.cut_replies = 0
+        """Interrupted by the user's speech before their end: the client was that late."""
         self.wrong_frames = 0
 
     def hear(self, pcm: bytes) -> None:
@@ -58,6 +61,8 @@ class Ear:
             self.cut_replies += 1
             self._next = 0
             self._heard()
+        elif self._speaking and _is_faded(pcm, self._reply[self._next]):
+            self._heard()
         else:
             self.wrong_frames += 1
 
@@ -65,6 +70,12 @@ class Ear:
         self.heard_frames += 1
         self._next = (self._next + 1) % len(self._reply)
         self._speaking = self._next > 0
+
+
+def _is_faded(pcm: bytes, whole: bytes) -> bool:
+    """Whether these are the same samples, or quieter: so an interrupt ends a reply."""
+    samples = zip(array("h", pcm), array("h", whole), strict=True)
+    return all(0 <= quiet * loud <= loud * loud for quiet, loud in samples)
 
 
 class LagProbe:
@@ -108,7 +119,7 @@ class Holdings:
     def now(cls) -> Holdings:
         return cls(len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")))
 
-    async def left_over(self) -> dict[str, Any]:
+    async def left_over(self) -> dict[str, int]:
         """What there is beyond this, once it had a second to go."""
         for _ in range(round(_SETTLE_S / _LOOK_S)):
             if (now := Holdings.now()) == self:
@@ -117,9 +128,6 @@ class Holdings:
         return {
             "threads_left": now.threads - self.threads,
             "descriptors_left": now.descriptors - self.descriptors,
-            "python_threads_left": [
-                thread.name for thread in threading.enumerate() if thread.name != "MainThread"
-            ],
         }
 
 

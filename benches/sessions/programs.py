@@ -17,6 +17,8 @@ from verdict import Case
 HERE = Path(__file__).parent
 _TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 _PLUGIN_PYTHON = os.environ.get("VIDEOSDK_PYTHON", str(ROOT / ".venv-videosdk/bin/python"))
+# "debug" is what `cargo test` builds, for the benchmark's own test.
+_PROFILE = os.environ.get("BENCH_SESSIONS_PROFILE", "release")
 _SPARE_S = 60.0  # beyond warm-up and window: imports, connects, closing
 _END_S = 5.0
 
@@ -31,7 +33,7 @@ class NotThere(Exception):
 
 def program(name: str) -> Path:
     """A program of the benchmark, as cargo has built it."""
-    path = _TARGET / "release/examples" / name
+    path = _TARGET / _PROFILE / "examples" / name
     if not path.exists():
         raise RunFailed(f"{path} is missing: cargo build --release --examples")
     return path

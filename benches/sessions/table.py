@@ -14,7 +14,8 @@ from verdict import Case, Row, summary
 Summaries = Mapping[Case, Row]
 
 _COSTS = (
-    "sessions | | CPU, ms per session and second | in the kernel | of the plugin | of sdk | of the floor "
+    "sessions | | CPU, ms per session and second | in the kernel / the loop's thread "
+    "| of the plugin | of sdk | of the floor "
     "| sent late, ms: p50 / p99 / max | over 20 ms | lost | underruns | loop lag, ms: p50 / p99 |"
 )
 _HOLDINGS = (
@@ -79,7 +80,18 @@ def _cost(case: Case, one: Row, found: Summaries) -> list[str]:
     over = "" if one["over_20_ms"] is None else f"{one['over_20_ms']:.2%}"
     lag = "" if one["lag_p50_ms"] is None else _numbers(one, "lag_p50_ms", "lag_p99_ms")
     lost, gaps = f"{one['lost_appends']}", f"{one['underrun_frames']}"
-    return [size, label, cost, f"{one['system_ms']:.2f}", *ratios, late, over, lost, gaps, lag]
+    return [
+        size,
+        label,
+        cost,
+        _numbers(one, "system_ms", "loop_ms", digits=2),
+        *ratios,
+        late,
+        over,
+        lost,
+        gaps,
+        lag,
+    ]
 
 
 def _label(case: Case, one: Row) -> str:
@@ -97,13 +109,15 @@ def _ratio(case: Case, one: Row, found: Summaries, peer: str) -> str:
     return f"{ratio:.1f}" if ratio >= 1 else f"1/{1 / ratio:.1f}"
 
 
-def _numbers(one: Row, *names: str) -> str:
-    return " / ".join(f"{one[name]:.1f}" for name in names)
+def _numbers(one: Row, *names: str, digits: int = 1) -> str:
+    return " / ".join(f"{one[name]:.{digits}f}" for name in names)
 
 
 def _holding(case: Case, one: Row) -> list[str]:
     memory = "" if one["idle_kib"] is None else f"{one['idle_kib']:.0f} / {one['talking_kib']:.0f}"
     left = f"{one['threads_left']} / {one['descriptors_left']}"
+    if one["threads_left"] or one["descriptors_left"]:
+        left += f" ({one['left_when_dropped']:.0f} once dropped)"
     cores = one["server_cores"]
     server = "" if cores is None else f"{cores:.2f}, {one['server_late_p99_ms'] or 0:.1f}"
     times = [f"{one[name]:.3f}" for name in ("connect_s", "close_s")]

@@ -34,11 +34,12 @@ def row(
     case: Case, client: Mapping[str, Any], server: Mapping[str, Any], offered_frames: int
 ) -> Row:
     """The figures of one run; `offered_frames` is how many one microphone gave."""
-    cpu = {name: client[name] / client["window_s"] / case.sessions * 1000 for name in _CPU}
+    cpu = {name: client.get(name, 0.0) / client["window_s"] / case.sessions * 1000 for name in _CPU}
     late_ms = server["send_lateness_ms"] or {}
     found: Row = {
         "cpu_ms": cpu["user_s"] + cpu["system_s"],
         "system_ms": cpu["system_s"],
+        "loop_ms": cpu["loop_s"],
         "late_p50_ms": late_ms.get("p50"),
         "late_p99_ms": late_ms.get("p99"),
         "late_max_ms": late_ms.get("max"),
@@ -54,6 +55,7 @@ def row(
         "close_s": client["close_s"],
         "threads_left": client.get("threads_left"),
         "descriptors_left": client.get("descriptors_left"),
+        "left_when_dropped": sum(client.get("left_when_dropped", {}).values()),
         "server_cores": server["server_cores"],
         "server_late_p99_ms": (server["server_lateness_ms"] or {}).get("p99"),
         "server_late_max_ms": (server["server_lateness_ms"] or {}).get("max"),
@@ -63,7 +65,7 @@ def row(
     return found | {"verdict": _verdict(case, found)}
 
 
-_CPU = ("user_s", "system_s")
+_CPU = ("user_s", "system_s", "loop_s")
 
 
 def _memory(case: Case, client: Mapping[str, Any]) -> Row:
