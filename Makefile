@@ -10,7 +10,8 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate \
-        loom sanitize bench bench-capture bench-playback bench-sessions bench-core instructions plots docs clean
+        loom sanitize bench bench-capture bench-playback bench-tracks bench-sessions bench-core instructions \
+        plots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -76,6 +77,9 @@ bench-playback: build $(VENV)/.bench .venv-videosdk/.peer  ## An audio delta pus
 bench-sessions: build $(VENV)/.bench .venv-videosdk/.plugin  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
+
+bench-tracks: build $(VENV)/.test .venv-videosdk/.peer  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
+	$(BIN)/python benches/bench_tracks.py
 
 bench-core:  ## The core alone, by criterion
 	cargo bench --bench capture

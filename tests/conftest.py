@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from clock import Clock
 
 # The same examples in every run, however slow the machine.
 settings.register_profile(
@@ -33,17 +37,21 @@ ON_BOTH_TRANSPORTS = frozenset(
 )
 
 
-@pytest.fixture
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of the transport that every session of the test takes."""
-    name: str = request.param
-    monkeypatch.setenv("VOICELANE_TRANSPORT", name)
+@pytest.fixture(autouse=True)
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """The name of the transport that every session of the test takes; None where that is left open."""
+    name: str | None = getattr(request, "param", None)
+    if name is not None:
+        monkeypatch.setenv("VOICELANE_TRANSPORT", name)
     return name
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    is_async = metafunc.function.__code__.co_flags & 0x80
+    is_async = metafunc.function.__code__.co_flags & inspect.CO_COROUTINE
     if metafunc.module.__name__ in ON_BOTH_TRANSPORTS and is_async:
-        if "transport" not in metafunc.fixturenames:
-            metafunc.fixturenames.append("transport")
         metafunc.parametrize("transport", ["sdk", "native"], indirect=True)
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
