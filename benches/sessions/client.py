@@ -38,7 +38,7 @@ _OVERTIME_S = 0.5  # for feeders that are behind
 _FLUSH_S = 2.0
 _CYCLE_MS, _AGENT_AT_MS = 8_000, 4_000
 # The one task of the batch calls feeds and reads a tenth of the sessions every 2 ms.
-_BATCH_GROUPS = 10
+_BATCH_GROUPS = 4
 _WATCHED_ONE_IN = 25
 
 
