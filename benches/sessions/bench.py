@@ -93,10 +93,12 @@ class Bench:
             return
         except RunFailed as error:
             self.failures.append(str(error))
-            server.report({"start_ns": 0, "phases": 1}, warmup_s, window_s)  # forgets it
+            server.report(
+                {"start_ns": 0, "phases": 1}, case.chunk_ms, warmup_s, window_s
+            )  # forgets it
             return
-        seen = server.report(client, warmup_s, window_s)
-        found = row(case, client, seen, round((warmup_s + window_s) / 0.02))
+        seen = server.report(client, case.chunk_ms, warmup_s, window_s)
+        found = row(case, client, seen, warmup_s, window_s)
         self.rows.setdefault(case, []).append(found)
         if is_hopeless(found):
             self._lost_at[case.implementation, case.tls] = case.sessions
