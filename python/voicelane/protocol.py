@@ -224,6 +224,7 @@ class Conversation:
         refused = self._requested
         if refused is None or error.event_id not in (None, _event_id(refused)):
             return [Fault(error)]
+        self._requested = None
         return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
 
     def _ask_again(self, event_id: str | None) -> bool:
@@ -341,8 +342,10 @@ class Conversation:
         return self.request_response(reply or Reply())
 
     def _next_response(self) -> list[Action]:
-        self._requested = None
-        return self._request(self._waiting.popleft()) if self._waiting else []
+        """Asks for what waits, unless a response is active or on its way."""
+        if self._active or self._requested or not self._waiting:
+            return []
+        return self._request(self._waiting.popleft())
 
     def _request(self, reply: Reply) -> list[Action]:
         self._requested = reply

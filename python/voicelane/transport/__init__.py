@@ -56,6 +56,7 @@ class Transport(Protocol):
     @property
     def writes_playback(self) -> bool:
         """Whether `receive` tells of audio, and of an utterance's end, that the playback buffer has."""
+        ...
 
     async def receive(self) -> Sequence[Received]:
         """The next server events, in order: one at least. One receiver at a time.
