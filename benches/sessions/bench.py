@@ -36,7 +36,7 @@ ON_REQUEST = ("sdk-av", "native-av")
 # As far as it can follow, and one step beyond.
 MOST = {"plugin": 200, "sdk": 500, "sdk-av": 500}
 # The default is done in less than 25 minutes: the two that only compare leave these out.
-SPARED = {"floor": (50, 200), "harness": (1, 50, 200)}
+SPARED = {"floor": (1, 50, 200), "harness": (1, 10, 50, 200)}
 TLS_SESSIONS = 100
 _AROUND_S = 2.5  # start, connects and closing of a run, about
 

@@ -98,6 +98,8 @@ class LoadServer:
         if not line:
             raise RunFailed(f"the load server ended with code {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise RunFailed(f"the load server is another version's: {answer['error']}")
         return answer
 
 

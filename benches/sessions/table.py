@@ -48,14 +48,14 @@ def markdown(result: Mapping[str, Any]) -> str:
 def _disturbances(found: Summaries) -> str:
     """Where the figures may be those of other programs, too."""
     marks = (
-        ("disturbed", "the client waited for a CPU for more than 6 % of the time"),
-        ("server_was_slow", "the server was late itself"),
+        ("disturbed", "The client waited for a CPU for more than 6 % of the time"),
+        ("server_was_slow", "The server was late itself"),
     )
     counts = (
         (text, [f"{case} ({one[key]} of {one['runs']})" for case, one in found.items() if one[key]])
         for key, text in marks
     )
-    return "\n".join(f"{text.capitalize()}: {'; '.join(cases)}." for text, cases in counts if cases)
+    return "\n".join(f"{text}: {'; '.join(cases)}." for text, cases in counts if cases)
 
 
 def summaries(result: Mapping[str, Any]) -> dict[Case, Row]:
