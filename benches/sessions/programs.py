@@ -80,11 +80,15 @@ class LoadServer:
         """The authority behind its certificate."""
         return f"{self._folder.name}/ca.pem"
 
-    def report(self, client: dict[str, Any], warmup_s: float, window_s: float) -> dict[str, Any]:
+    def report(
+        self, client: dict[str, Any], chunk_ms: int, warmup_s: float, window_s: float
+    ) -> dict[str, Any]:
         """What it saw of the run that has just ended."""
         window_ms = f"{round(warmup_s * 1000)} {round((warmup_s + window_s) * 1000)}"
         assert self._process.stdin
-        self._process.stdin.write(f"report {client['start_ns']} {window_ms} {client['phases']}\n")
+        self._process.stdin.write(
+            f"report {client['start_ns']} {window_ms} {client['phases']} {chunk_ms}\n"
+        )
         self._process.stdin.flush()
         return self._answer()
 
@@ -94,6 +98,8 @@ class LoadServer:
         if not line:
             raise RunFailed(f"the load server ended with code {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise RunFailed(f"the load server is another version's: {answer['error']}")
         return answer
 
 

@@ -62,7 +62,7 @@ def _follows(found: Mapping[Case, Row], case: Case) -> tuple[str, str, str]:
     one = found.get(case)
     if one is None:
         return text, _NOT_MEASURED, ""
-    in_time = 1 - (one["over_20_ms"] or 0)
+    in_time = 1 - one["over_20_ms"]
     measured = f"{in_time:.2%}, {one['lost_appends']} lost, {one['underrun_frames']} underruns"
     is_met = in_time >= 0.99 and not one["lost_appends"] and not one["underrun_frames"]
     return text, measured, _yes(is_met and not one["wrong"])

@@ -50,14 +50,20 @@ pub struct Asked {
     pub start_ns: u64,
     pub window_ms: (u64, u64),
     pub phases: usize,
+    pub chunk_ns: u64,
 }
 
 impl Asked {
     /// From the words of a command.
     pub fn parse(words: &[&str]) -> Option<Self> {
         let numbers: Vec<u64> = words.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
-        let &[start_ns, from_ms, to_ms, phases] = &numbers[..] else { return None };
-        Some(Asked { start_ns, window_ms: (from_ms, to_ms), phases: (phases as usize).max(1) })
+        let &[start_ns, from_ms, to_ms, phases, chunk_ms] = &numbers[..] else { return None };
+        Some(Asked {
+            start_ns,
+            window_ms: (from_ms, to_ms),
+            phases: (phases as usize).max(1),
+            chunk_ns: chunk_ms * 1_000_000,
+        })
     }
 
     fn holds(&self, at_ns: u64) -> bool {
@@ -131,7 +137,7 @@ impl Board {
 
 /// How long after its last frame was complete an append arrived; None where that was outside of the window.
 fn lateness(one: &Arrival, asked: &Asked) -> Option<i64> {
-    let due_ns = asked.start_ns + due_ns(one.session, asked.phases, one.frames.max(1));
+    let due_ns = asked.start_ns + due_ns(one.session, asked.phases, asked.chunk_ns, one.frames.max(1));
     asked.holds(due_ns).then(|| one.at_ns as i64 - due_ns as i64)
 }
 

@@ -9,7 +9,7 @@
 //! answers on its standard output what comes on its standard input:
 //!
 //! ```text
-//! report START_NS FROM_MS TO_MS PHASES    what it saw of the run that began then; forgets it
+//! report START_NS FROM_MS TO_MS PHASES CHUNK_MS    what it saw of the run that began then; forgets it
 //! ```
 //!
 //! It ends at the end of its input, at SIGTERM and at SIGINT.
@@ -128,7 +128,7 @@ async fn command(board: &Mutex<Board>) -> io::Result<()> {
                 say(&board.report(&asked))?;
                 board.forget();
             }
-            None => say(&json!({"error": "expected: report START_NS FROM_MS TO_MS PHASES"}))?,
+            None => say(&json!({"error": "expected: report START_NS FROM_MS TO_MS PHASES CHUNK_MS"}))?,
         }
     }
     Ok(())
