@@ -49,14 +49,11 @@ class Load:
         self.options = options
         self.name: str = options.implementation
         self.is_batch = self.name.endswith("-batch")
-        self.microphone = _speech_frames()
-        reply = Path(options.reply).read_bytes()
-        frames = [reply[at : at + FRAME_BYTES] for at in range(0, len(reply), FRAME_BYTES)]
         count = options.sessions
+        self.microphone, self.ears = load_of(count, Path(options.reply))
         # Sessions are spread over a message, so that not all of them send at once.
         self.spread_s = options.chunk_ms / 1000
         self.phases = _BATCH_TICKS * options.chunk_ms // 20 if self.is_batch else count
-        self.ears = [Ear(frames, _first_frame(index)) for index in range(count)]
         self.fed_frames = [0] * count
         self.num_frames = round((options.warmup_s + options.window_s) / FRAME_S)
         self.sessions: list[Session] = []
@@ -208,6 +205,13 @@ def _ears(ears: Sequence[Ear]) -> dict[str, int]:
         "cut_replies": sum(ear.cut_replies for ear in ears),
         "wrong_frames": sum(ear.wrong_frames for ear in ears),
     }
+
+
+def load_of(sessions: int, reply_file: Path) -> tuple[list[bytes], list[Ear]]:
+    """The frames of the microphone, and for each session an ear that knows the agent's reply."""
+    reply = reply_file.read_bytes()
+    frames = [reply[at : at + FRAME_BYTES] for at in range(0, len(reply), FRAME_BYTES)]
+    return _speech_frames(), [Ear(frames, _first_frame(index)) for index in range(sessions)]
 
 
 def _speech_frames() -> list[bytes]:

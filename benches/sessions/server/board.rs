@@ -93,6 +93,16 @@ impl Board {
         self.ticks.push((now_ns(), user + system));
     }
 
+    /// What each session has brought so far. What was noted of when is forgotten: a soak is long.
+    pub fn count(&mut self) -> Value {
+        (self.arrivals, self.sent, self.ticks) = Default::default();
+        json!({"audio_bytes": self.bytes(), "open": self.open, "faults": self.faults})
+    }
+
+    fn bytes(&self) -> BTreeMap<usize, u64> {
+        self.sessions.iter().map(|(&session, one)| (session, one.audio_bytes)).collect()
+    }
+
     /// Begins anew, for the next run.
     pub fn forget(&mut self) {
         *self = Board { open: self.open, ..Board::default() };
@@ -110,13 +120,12 @@ impl Board {
         let sum = |of: fn(&Session) -> u64| self.sessions.values().map(of).sum::<u64>();
         let adlers: BTreeMap<_, _> =
             self.sessions.iter().filter_map(|(n, one)| Some((n, one.adler?.value()))).collect();
-        let bytes: BTreeMap<_, _> = self.sessions.iter().map(|(n, one)| (n, one.audio_bytes)).collect();
         json!({
             "send_lateness_ms": quantiles(&mut lateness_ns),
             "appends": sum(|one| one.appends),
             "checked": sum(|one| one.checked),
             "bad": sum(|one| one.bad),
-            "audio_bytes": bytes,
+            "audio_bytes": self.bytes(),
             "adler": adlers,
             "deltas": deltas,
             "events": in_window().count(),
