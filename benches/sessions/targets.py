@@ -51,7 +51,13 @@ def _ratio(
     judge: Callable[[float], tuple[str, bool]],
 ) -> tuple[str, str, str]:
     ours, theirs = (found.get(Case(one, 100, 20)) for one in (name, peer))
-    if not ours or not theirs or "wrong" in (ours["verdict"], theirs["verdict"]):
+    # A peer that could not follow, on a machine that was busy, has no cost to be compared with.
+    if (
+        not ours
+        or not theirs
+        or ours["verdict"] == "wrong"
+        or theirs["verdict"] in ("wrong", "lost")
+    ):
         return text, _NOT_MEASURED, ""
     measured, is_met = judge(ours["cpu_ms"] / theirs["cpu_ms"])
     return text, measured, _yes(is_met and ours["verdict"] == "ok")
