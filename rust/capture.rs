@@ -87,6 +87,7 @@ pub struct CaptureEncoder {
     law: Option<Law>,
     /// Output is handed out in multiples of this many frames.
     chunk_frames: usize,
+    target_rate_hz: u32,
     /// Resampled frames that were not handed out yet.
     pending: Vec<i16>,
     /// The same in G.711, while a call lasts.
@@ -112,7 +113,7 @@ impl CaptureEncoder {
         }
         let resampler = Resampler::new(source_rate_hz, target_rate_hz, num_channels, quality)?;
         let chunk_frames = chunk_ms.map_or(Ok(1), |chunk_ms| chunk_frames(chunk_ms, target_rate_hz))?;
-        Ok(Self { resampler, law, chunk_frames, pending: Vec::new(), codes: Vec::new() })
+        Ok(Self { resampler, law, chunk_frames, target_rate_hz, pending: Vec::new(), codes: Vec::new() })
     }
 
     /// Takes interleaved frames and appends the base64 of what is due to `text`: nothing, where nothing is.
@@ -125,14 +126,16 @@ impl CaptureEncoder {
         Ok(())
     }
 
-    /// Takes interleaved frames and appends one event with what is due to `text`: none, where nothing is.
+    /// Takes interleaved frames and appends one event with what is due to `text`: none, where nothing is. Returns
+    /// the frames in it.
     ///
     /// # Errors
     /// A half frame at the end; then nothing was taken.
-    pub fn encode_event_into(&mut self, pcm: &[i16], text: &mut String) -> Result<()> {
+    pub fn encode_event_into(&mut self, pcm: &[i16], text: &mut String) -> Result<usize> {
         self.resampler.process_into(pcm, &mut self.pending)?;
-        self.hand_out(self.due_frames(), |audio| append::write_event(audio, text));
-        Ok(())
+        let frames = self.due_frames();
+        self.hand_out(frames, |audio| append::write_event(audio, text));
+        Ok(frames)
     }
 
     /// Appends the base64 of all that is left, the tail of the resampler included, and starts anew.
@@ -141,10 +144,13 @@ impl CaptureEncoder {
         self.hand_out(self.pending.len(), |audio| base64::encode_into(audio, text));
     }
 
-    /// Appends one event with all that is left, the tail of the resampler included, and starts anew.
-    pub fn flush_event_into(&mut self, text: &mut String) {
+    /// Appends one event with all that is left, the tail of the resampler included, and starts anew. Returns the
+    /// frames in it.
+    pub fn flush_event_into(&mut self, text: &mut String) -> usize {
         self.resampler.flush_into(&mut self.pending);
-        self.hand_out(self.pending.len(), |audio| append::write_event(audio, text));
+        let frames = self.pending.len();
+        self.hand_out(frames, |audio| append::write_event(audio, text));
+        frames
     }
 
     /// Forgets the input so far and the count of clipped samples.
@@ -156,6 +162,11 @@ impl CaptureEncoder {
     /// How late the audio is through the resampler's filter, in milliseconds; waiting for a whole chunk is not in it.
     pub fn delay_ms(&self) -> f64 {
         self.resampler.delay_ms()
+    }
+
+    /// Frames per second on the wire.
+    pub fn target_rate_hz(&self) -> u32 {
+        self.target_rate_hz
     }
 
     /// The number of interleaved channels of the input.

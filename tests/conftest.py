@@ -1,6 +1,13 @@
 """Settings of all tests."""
 
+from __future__ import annotations
+
+import inspect
+
+import pytest
 from hypothesis import HealthCheck, settings
+
+from clock import Clock
 
 # The same examples in every run, however slow the machine.
 settings.register_profile(
@@ -10,3 +17,41 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("voicelane")
+
+# What is tested here holds on every transport.
+ON_BOTH_TRANSPORTS = frozenset(
+    (
+        "test_config",
+        "test_config_changes",
+        "test_leaks",
+        "test_logs",
+        "test_reconnect",
+        "test_recordings",
+        "test_session",
+        "test_telemetry",
+        "test_tool_calls",
+        "test_transport_options",
+        "test_turns",
+        "test_update_session",
+    )
+)
+
+
+@pytest.fixture(autouse=True)
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """The name of the transport that every session of the test takes; None where that is left open."""
+    name: str | None = getattr(request, "param", None)
+    if name is not None:
+        monkeypatch.setenv("VOICELANE_TRANSPORT", name)
+    return name
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    is_async = metafunc.function.__code__.co_flags & inspect.CO_COROUTINE
+    if metafunc.module.__name__ in ON_BOTH_TRANSPORTS and is_async:
+        metafunc.parametrize("transport", ["sdk", "native"], indirect=True)
+
+
+@pytest.fixture
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)

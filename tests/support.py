@@ -81,6 +81,24 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def stop_sending(model: AzureVoiceLive, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Lets nothing of the uplink through, as a network that stands still. Returns what lets it go on."""
+    assert model._link is not None
+    transport: Any = model._link.transport
+    if transport.writes_playback:
+        transport._core.attach(None)
+        return lambda: transport._core.attach(model._uplink.core)
+    sending = asyncio.Event()
+    send = transport.send_text
+
+    async def stuck(text: str) -> None:
+        await sending.wait()
+        await send(text)
+
+    monkeypatch.setattr(transport, "send_text", stuck)
+    return sending.set
+
+
 def reply_pcm(index: int) -> bytes:
     """What the simulator says in its turn `index`: 24 kHz mono."""
     voice = files("voicelane.simulator") / "voice"

@@ -14,7 +14,17 @@ import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken, AzureKeyCredential
 
-from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
+from support import (
+    TIMEOUT_S,
+    EventLog,
+    read_all,
+    reply_pcm,
+    service,
+    speak,
+    speech,
+    stop_sending,
+    until,
+)
 from voicelane import (
     AzureVoiceLive,
     AzureVoiceLiveConfig,
@@ -441,20 +451,13 @@ async def test_the_slow_network_costs_the_oldest_audio_and_one_error(
 ) -> None:
     async with Simulator() as sim, model_for(sim) as model:
         log = EventLog(model)
-        sending = asyncio.Event()
-        send = model._link.transport.send_text
-
-        async def stuck(event: Any) -> None:
-            await sending.wait()
-            await send(event)
-
-        monkeypatch.setattr(model._link.transport, "send_text", stuck)
+        go_on = stop_sending(model, monkeypatch)
         for _ in range(300):  # six seconds
             await model.handle_audio_input(SILENCE)
         assert len(log.all("error")) == 1
         assert "dropping the oldest audio" in log.all("error")[0]
-        assert model._uplink.dropped_audio_ms == pytest.approx(4_000, abs=20)
-        sending.set()
+        assert model.stats()["audio_dropped_ms"] == pytest.approx(4_000, abs=20)
+        go_on()
         await model.flush_audio()
         await model.handle_audio_input(SILENCE)
         assert len(log.all("error")) == 1

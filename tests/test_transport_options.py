@@ -10,11 +10,10 @@ from azure.ai.voicelive.aio import connect
 from azure.core.credentials import AccessToken, AzureKeyCredential
 
 from support import beside_client_1_3
-from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, config, errors
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, config, errors
 from voicelane.simulator import Simulator
 from voicelane.simulator.connection import Connection
-from voicelane.transport import ConnectOptions
-from voicelane.transport.sdk import SdkTransport
+from voicelane.transport import ConnectOptions, Transport, choose, open_transport
 
 AGENT = {
     "agent_name": "clerk",
@@ -41,9 +40,13 @@ def options(
     )
 
 
+async def connected(options: ConnectOptions) -> Transport:
+    return await open_transport(choose("auto"), options, PlaybackBuffer())
+
+
 async def said(sim: Simulator, **settings: Any) -> Connection:
     """What the service got of a connection with these settings."""
-    transport = await SdkTransport.connect(options(sim, **settings))
+    transport = await connected(options(sim, **settings))
     await transport.close()
     return sim.connections[-1]
 
@@ -174,5 +177,5 @@ async def test_no_secret_is_in_the_options_repr_or_in_a_refusal() -> None:
             query={"agent-access-token": secret},
         )
         with pytest.raises(errors.AuthenticationError) as caught:
-            await SdkTransport.connect(given)
+            await connected(given)
         assert secret not in repr(given) + str(caught.value) + repr(caught.value)

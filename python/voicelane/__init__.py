@@ -16,9 +16,12 @@ from ._core import (
     Resampler,
     __version__,
     build_info,
+    read_many,
 )
 from .actions import MCPApprovalRequest
 from .config import AzureVoiceLiveConfig
+from .engine import configure_engine
+from .many import feed_many
 from .playback import PlaybackTrack
 from .reconnect import ReconnectPolicy
 from .reply import Reply
@@ -43,6 +46,9 @@ __all__ = [
     "ToolSet",
     "__version__",
     "build_info",
+    "configure_engine",
     "errors",
     "events",
+    "feed_many",
+    "read_many",
 ]

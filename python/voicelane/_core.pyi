@@ -6,7 +6,9 @@
 its owner may write to it meanwhile.
 """
 
-from typing import Literal, Self, final
+import os
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Self, final
 
 from typing_extensions import Buffer
 
@@ -14,11 +16,19 @@ __all__ = [
     "AudioDelta",
     "CaptureEncoder",
     "ConcurrencyError",
+    "Connection",
+    "Interrupted",
+    "Mailbox",
     "PlaybackBuffer",
     "PlaybackPosition",
     "Resampler",
+    "Uplink",
     "__version__",
     "build_info",
+    "engine_forked",
+    "put_many",
+    "read_many",
+    "set_engine_threads",
 ]
 
 __version__: str
@@ -216,6 +226,10 @@ class AudioDelta:
     def num_frames(self) -> int: ...
     @property
     def written_frames(self) -> int: ...
+    @property
+    def trimmed_bytes(self) -> int:
+        """Bytes at the end that were no whole frame, and were dropped."""
+
     def __eq__(self, other: object, /) -> bool: ...
     __hash__: None  # type: ignore[assignment]
 
@@ -238,7 +252,6 @@ class PlaybackBuffer:
         ValueError: an argument out of range.
         TypeError: an argument that is no whole number.
     """
-
     def __new__(
         cls,
         sample_rate_hz: int = 24000,
@@ -297,7 +310,26 @@ class PlaybackBuffer:
         """Declare the utterance complete: running dry from here on is no underrun."""
 
     def read(self, num_frames: int, /) -> bytes:
-        """Take the next frames: always `num_frames`, silence where there are none."""
+        """Take the next frames: always `num_frames`, silence where there are none.
+
+        Returns:
+            Interleaved s16le PCM: `num_frames * output_channels` samples.
+
+        Raises:
+            ValueError: a negative number of frames, or more than 2^28 samples.
+            TypeError: no whole number.
+            ConcurrencyError: another thread is reading.
+        """
+
+    def take(self, num_frames: int, /) -> tuple[bytes, int]:
+        """Take the next frames as `read` does, and tell how many of them are real.
+
+        Returns:
+            The PCM as from `read`, and the real frames in it, which come first; the rest is silence.
+
+        Raises:
+            ValueError, TypeError, ConcurrencyError: as `read`.
+        """
 
     def read_into(self, buffer: Buffer, /) -> int:
         """Fill a writable buffer of int16 or bytes with the next frames.
@@ -370,3 +402,197 @@ class PlaybackBuffer:
     @property
     def output_channels(self) -> int:
         """Channels of what is read."""
+
+def read_many(buffers: Iterable[PlaybackBuffer], num_frames: int, /) -> list[bytes]:
+    """Take the next frames of many buffers in one call: from all, or from none where one is refused.
+
+    Args:
+        buffers: each of them once.
+        num_frames: frames of each, at its own `output_rate_hz`.
+
+    Returns:
+        For each buffer, in order, what its `PlaybackBuffer.read` gives: s16le PCM of
+        `num_frames * output_channels` samples, silence where there is nothing.
+
+    Raises:
+        ValueError: a buffer that stands there twice (both are named by index), a negative number of
+            frames, or more than 2^28 samples of one buffer.
+        TypeError: what is no `PlaybackBuffer`, by its index; no iterable; no whole number.
+        ConcurrencyError: another thread is reading one of them, named by its index.
+    """
+
+@final
+class Uplink:
+    """What waits to be sent: in order, bounded, the oldest audio dropped first. Any thread may put.
+
+    Args:
+        max_audio_ms: How much audio may wait.
+    """
+
+    def __new__(cls, max_audio_ms: int = 2_000) -> Uplink: ...
+    def put_pcm(self, encoder: CaptureEncoder, pcm: Buffer, /) -> bool:
+        """Encode samples and append the event for what is due, if anything is.
+
+        Returns:
+            Whether a time begins in which older audio has to go.
+
+        Raises:
+            ValueError, TypeError, ConcurrencyError: As `CaptureEncoder.encode_event`.
+        """
+
+    def put_rest(self, encoder: CaptureEncoder, /) -> bool:
+        """As `put_pcm`, for all that the encoder has left."""
+
+    def put_event(self, text: str, item_id: str | None = None, /) -> bool:
+        """Append a control event, `item_id` where it is a new item. `False`: too many wait, not taken."""
+
+    def take(self) -> str | None:
+        """The next text to send, in order. To ask says that the one before was sent."""
+
+    def settle(self) -> None:
+        """What was taken is not on its way any more."""
+
+    def clear(self) -> None:
+        """Drop everything."""
+
+    def forget_events(self, told_item_ids: set[str], /) -> None:
+        """Drop the control events but for new items whose id is not among these. Audio stays."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether everything put so far was sent."""
+
+    @property
+    def taken_ms(self) -> float:
+        """How much audio was put."""
+
+    @property
+    def waiting_ms(self) -> float:
+        """How much audio waits."""
+
+    @property
+    def sent_ms(self) -> float:
+        """How much audio was given to a connection."""
+
+    @property
+    def dropped_ms(self) -> float:
+        """How much audio had to go because the network was too slow."""
+
+def put_many(
+    uplinks: Sequence[Uplink], encoders: Sequence[CaptureEncoder], pcm: Sequence[Any], /
+) -> list[tuple[int, Exception | None]]:
+    """`Uplink.put_pcm` for many. Return what went wrong, by index: the error, `None` where dropping begins.
+
+    Raises:
+        ValueError: The lists are not of one length.
+    """
+
+@final
+class Mailbox:
+    """Wakes one event loop for all its native connections: the descriptor is readable when one has something.
+
+    Raises:
+        OSError: Too many files are open.
+    """
+
+    def __new__(cls) -> Mailbox: ...
+    def fileno(self) -> int:
+        """The descriptor."""
+
+    def collect(self) -> list[int]:
+        """The numbers of the connections that have something; the descriptor is silent again."""
+
+@final
+class Interrupted:
+    """Playback was interrupted, because the user began to speak."""
+
+    @property
+    def position(self) -> PlaybackPosition:
+        """What was heard by then."""
+
+    @property
+    def unheard_frames(self) -> int:
+        """Frames that were still to be heard."""
+
+    @property
+    def dropped_before_frames(self) -> int:
+        """Frames that had been dropped before, in all."""
+
+@final
+class Connection:
+    """A connection of the engine. It begins to connect at once; dropped, it is cut off.
+
+    Args:
+        session: Its number in the mailbox.
+        mailbox: Wakes its event loop.
+        url: `ws` or `wss`.
+        headers: Beside those of the websocket.
+        connect_timeout_s: For everything up to the open websocket.
+        ca_file: PEM certificates to trust beside the platform's.
+        playback: Takes the audio; without it, `take` gives its text.
+        interrupt_fade_ms: How long playback fades when the user begins to speak.
+
+    Raises:
+        ValueError: The URL or a header cannot be sent.
+        OSError: There is no thread or no descriptor left.
+    """
+
+    def __new__(
+        cls,
+        session: int,
+        mailbox: Mailbox,
+        url: str,
+        headers: Sequence[tuple[str, str]],
+        *,
+        connect_timeout_s: float,
+        ca_file: str | os.PathLike[str] | None = None,
+        playback: PlaybackBuffer | None = None,
+        interrupt_fade_ms: int = 0,
+    ) -> Connection: ...
+    @property
+    def is_here(self) -> bool:
+        """Whether this process made it, and not the one that it was forked from."""
+
+    @property
+    def standing(self) -> tuple[Any, ...]:
+        """How it stands.
+
+        `("connecting",)`, `("open",)`, `("failed", kind, text, status, retry_after)` or
+        `("ended", code, reason)`.
+        """
+
+    def take(self) -> list[bytes | AudioDelta | Interrupted | ValueError]:
+        """All that came, in order.
+
+        Events' texts; audio that is in the playback buffer (of deltas in a row the sum); where the user
+        began to speak, before that event, how playback was interrupted; what cannot be read.
+        """
+
+    def send(self, text: str, /) -> bool:
+        """Send a text before all that an uplink holds. `False` where too many wait: not taken.
+
+        Raises:
+            RuntimeError: The connection is the parent process's.
+        """
+
+    def attach(self, uplink: Uplink | None, /) -> None:
+        """Send what the uplink holds from now on; `None` for not any more.
+
+        Raises:
+            RuntimeError: The connection is the parent process's.
+        """
+
+    def silence(self, response_id: str, /) -> None:
+        """Write nothing more of that response to the playback buffer."""
+
+    def close(self, code: int, reason: str, /) -> None:
+        """Close with a handshake; `standing` tells when it is over."""
+
+    def abort(self, reason: str, /) -> None:
+        """Cut it off."""
+
+def set_engine_threads(num_threads: int, /) -> bool:
+    """How many threads the engine has from its next start on. `False` where it runs with another number."""
+
+def engine_forked() -> None:
+    """To be called in a child, right after the fork."""

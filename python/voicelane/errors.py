@@ -85,11 +85,17 @@ class ErrorText(str):
 
 
 class ConnectError(VoiceLiveError):
-    """The connection could not be made; ``status`` is the HTTP status where there was an answer."""
+    """The connection could not be made; ``status`` is the HTTP status where there was an answer.
 
-    def __init__(self, message: str, *, status: int | None = None) -> None:
+    ``retry_after_s`` is how long the service asked to be left alone (``Retry-After``).
+    """
+
+    def __init__(
+        self, message: str, *, status: int | None = None, retry_after_s: float | None = None
+    ) -> None:
         super().__init__(message)
         self.status = status
+        self.retry_after_s = retry_after_s
 
     @property
     def retryable(self) -> bool:

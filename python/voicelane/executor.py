@@ -69,14 +69,15 @@ class Executor:
                     if event == "user_speech_ended":
                         self.playout.user_speech_ended()
                     self._emit(event, payload)
-                case InterruptPlayback():
-                    self.playout.interrupt()
+                case InterruptPlayback(done):
+                    link.silence()
+                    self.playout.interrupt(done)
                 case ResponseBegun(response_id):
                     self._observer.response_begun(response_id)
                 case SpeechBegins(frames):
                     self.playout.begins(frames)
                 case SpeechComplete():
-                    self.playout.is_complete()
+                    self.playout.is_complete(is_declared=link.transport.writes_playback)
                 case ReplyDone(reply):
                     self.playout.when_passed(reply.finish)
                 case ReplyFailed(reply, error):
@@ -99,7 +100,7 @@ class Executor:
     def _send(self, event: Mapping[str, Any]) -> None:
         try:
             self._uplink.put_event(event)
-        except UplinkFullError as error:
+        except (UplinkFullError, TypeError, ValueError) as error:
             self._emit("error", ErrorText(f"Failed to send event: {error}", error))
 
     def _answer_call(self, call: CallFunction, output: str, is_error: bool) -> None:

@@ -100,6 +100,7 @@ class Keeper:
         for attempt, delay_s in enumerate(self._policy.delays_s(), start=1):
             if not self._policy.is_retryable(error):
                 return None
+            delay_s = max(delay_s, self._policy.asked_delay_s(error))
             payload = {"error": str(error), "attempt": attempt, "delay_s": delay_s}
             self._emit("reconnecting", payload)
             await asyncio.sleep(delay_s)

@@ -9,15 +9,17 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ._core import PlaybackBuffer
+from ._core import Interrupted, PlaybackBuffer
 from .actions import Action
 from .errors import ServiceError, SessionNotReadyError, VoiceLiveError
 from .logs import session_logger
 from .protocol import Conversation, trim_to_whole_samples
-from .transport import Transport
+from .transport import Received, Transport
 from .uplink import Uplink
 
 _log = session_logger(__name__)
+
+_TRIMMED = "An audio delta ended within a sample: its last byte was dropped"
 
 
 class Link:
@@ -56,6 +58,7 @@ class Link:
         self._refused: ServiceError | None = None
         self._updates: OrderedDict[str, asyncio.Future[None]] = OrderedDict()
         self.replayed_ids: set[str] = set()
+        self._interrupted: Interrupted | None = None
         self._reader: asyncio.Task[None] | None = None
         self._task: asyncio.Task[VoiceLiveError | None] | None = None
 
@@ -161,8 +164,18 @@ class Link:
         finally:
             await self.transport.close()
 
+    def catch_up(self) -> None:
+        """Handles what has come and not been handled yet: the caller decides on the newest state."""
+        self._handle_all(self.transport.receive_nowait())
+
+    def silence(self) -> None:
+        """Nothing more of the response that is being received is to be heard."""
+        if (response_id := self.conversation.active_response_id) is not None:
+            self.transport.silence(response_id)
+
     async def _serve(self, reader: asyncio.Task[None]) -> VoiceLiveError | None:
-        sender = asyncio.create_task(self._send(), name="azure-voice-live-sender")
+        sending = self.transport.serve(self._uplink)
+        sender = asyncio.create_task(sending, name="azure-voice-live-sender")
         try:
             done, _ = await asyncio.wait({reader, sender}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -175,33 +188,45 @@ class Link:
 
     async def _read(self) -> None:
         while True:
-            text = await self.transport.receive()
-            try:
-                self._handle(text)
-            except ValueError as error:
-                trimmed = trim_to_whole_samples(text)
-                if trimmed is None:
-                    self._report(error)
-                else:
-                    _log.warning("An audio delta ended within a sample: its last byte was dropped")
-                    self._handle(trimmed)
+            self._handle_all(await self.transport.receive())
+
+    def _handle_all(self, received: Iterable[Received]) -> None:
+        for one in received:
+            match one:
+                case bytes():
+                    self._read_text(one)
+                case ValueError():
+                    self._report(one)
+                case Interrupted():
+                    self._interrupted = one
+                case played:
+                    self._obey(self, self.conversation.handle_audio(played))
+                    if played.trimmed_bytes:
+                        _log.warning(_TRIMMED)
+
+    def _read_text(self, text: bytes) -> None:
+        try:
+            self._handle(text)
+        except ValueError as error:
+            trimmed = trim_to_whole_samples(text)
+            if trimmed is None:
+                self._report(error)
+            else:
+                _log.warning(_TRIMMED)
+                self._handle(trimmed)
 
     def _handle(self, text: bytes) -> None:
         conversation = self.conversation
+        if self.transport.writes_playback:
+            interrupted, self._interrupted = self._interrupted, None
+            self._obey(self, conversation.handle(json.loads(text), interrupted))
+            return
         accepted = conversation.accepted_response_id
         delta = self._playback.write_event(text, response_id=accepted)
         if delta is not None:
             self._obey(self, conversation.handle_audio(delta))
         else:
             self._obey(self, conversation.handle(json.loads(text)))
-
-    async def _send(self) -> None:
-        while True:
-            match await self._uplink.get():
-                case str(text):
-                    await self.transport.send_text(text)
-                case event:
-                    await self.transport.send(event)
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

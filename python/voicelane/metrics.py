@@ -57,7 +57,6 @@ class Metrics:
     """
 
     def __init__(self, measured: Callable[[str, float], None]) -> None:
-        self.audio_in_ms = 0.0
         self.num_errors = 0
         self.num_reconnects = 0
         # End of the user's speech, as the service tells it, to the first audio of the answer...
@@ -69,8 +68,8 @@ class Metrics:
     def counts(self, uplink: Uplink, playback: PlaybackBuffer) -> dict[str, float]:
         """The counters that telemetry reports."""
         return {
-            "audio_sent_ms": uplink.sent_audio_ms,
-            "audio_dropped_ms": uplink.dropped_audio_ms,
+            "audio_sent_ms": uplink.core.sent_ms,
+            "audio_dropped_ms": uplink.core.dropped_ms,
             "errors": self.num_errors,
             "reconnects": self.num_reconnects,
             "underruns": playback.stats()["underruns"],
@@ -79,10 +78,10 @@ class Metrics:
     def summary(self, uplink: Uplink, playback: PlaybackBuffer) -> dict[str, Any]:
         """Everything that was measured, as `AzureVoiceLive.stats` gives it."""
         return {
-            "audio_in_ms": self.audio_in_ms,
-            "audio_sent_ms": uplink.sent_audio_ms,
-            "audio_waiting_ms": uplink.waiting_audio_ms,
-            "audio_dropped_ms": uplink.dropped_audio_ms,
+            "audio_in_ms": uplink.core.taken_ms,
+            "audio_sent_ms": uplink.core.sent_ms,
+            "audio_waiting_ms": uplink.core.waiting_ms,
+            "audio_dropped_ms": uplink.core.dropped_ms,
             "errors": self.num_errors,
             "reconnects": self.num_reconnects,
             "playback": playback.stats(),

@@ -8,10 +8,8 @@ from typing import Any
 from ._core import CaptureEncoder
 from .config import AzureVoiceLiveConfig
 from .errors import ErrorText
-from .metrics import Metrics
 from .uplink import Uplink
 
-_EMPTY_APPEND_CHARS = len('{"type":"input_audio_buffer.append","audio":""}')
 _TOO_SLOW = "the network is too slow, dropping the oldest audio"
 
 
@@ -24,7 +22,6 @@ class Microphone:
         chunk_ms: of a chunk.
         config: how they are sent.
         uplink: takes them.
-        metrics: counts them.
         emit: tells the handlers what is wrong.
 
     Raises:
@@ -38,7 +35,6 @@ class Microphone:
         chunk_ms: int,
         config: AzureVoiceLiveConfig,
         uplink: Uplink,
-        metrics: Metrics,
         emit: Callable[[str, Any], None],
     ) -> None:
         if config.input_channels != 1:
@@ -49,12 +45,8 @@ class Microphone:
         self._config = config
         self._chunk_ms = chunk_ms
         self.set_format(sample_rate_hz, num_channels)
-        sample_bytes = 2 if config.input_encoding == "pcm16" else 1
-        self._bytes_per_ms = sample_bytes * config.input_rate_hz / 1000
-        self._uplink = uplink
-        self._metrics = metrics
+        self.uplink = uplink
         self._emit = emit
-        self._is_dropping = False
 
     def set_format(self, sample_rate_hz: int, num_channels: int) -> None:
         """What `take` gets from now on.
@@ -62,7 +54,7 @@ class Microphone:
         Raises:
             ValueError: an argument out of range; the format stays as it was.
         """
-        self._encoder = CaptureEncoder(
+        self.encoder = CaptureEncoder(
             sample_rate_hz,
             num_channels,
             target_rate_hz=self._config.input_rate_hz,
@@ -73,27 +65,24 @@ class Microphone:
     def take(self, pcm: Any) -> None:
         """Takes any whole number of frames. Bad input and a slow network become ``error`` events."""
         try:
-            text = self._encoder.encode_event(pcm)
+            if self.uplink.put_pcm(self.encoder, pcm):
+                self.tell_dropping()
         except (TypeError, ValueError, RuntimeError) as error:
-            self._emit("error", ErrorText(f"Error processing audio input: {error}", error))
-            return
-        if text is not None:
-            self._put(text)
+            self.tell_refused(error)
 
     def flush(self) -> None:
         """Hands on what is less than a chunk."""
-        text = self._encoder.flush_event()
-        if text is not None:
-            self._put(text)
+        if self.uplink.put_rest(self.encoder):
+            self.tell_dropping()
 
     def reset(self) -> None:
         """Forgets what is less than a chunk."""
-        self._encoder.reset()
+        self.encoder.reset()
 
-    def _put(self, text: str) -> None:
-        duration_ms = (len(text) - _EMPTY_APPEND_CHARS) * 3 / 4 / self._bytes_per_ms
-        self._metrics.audio_in_ms += duration_ms
-        had_to_drop = self._uplink.put_audio(text, duration_ms)
-        if had_to_drop and not self._is_dropping:  # one error for each episode
-            self._emit("error", ErrorText(f"Error processing audio input: {_TOO_SLOW}"))
-        self._is_dropping = had_to_drop
+    def tell_dropping(self) -> None:
+        """One ``error`` for each time in which audio has to go."""
+        self._emit("error", ErrorText(f"Error processing audio input: {_TOO_SLOW}"))
+
+    def tell_refused(self, error: Exception) -> None:
+        """An ``error`` for samples that cannot be taken."""
+        self._emit("error", ErrorText(f"Error processing audio input: {error}", error))

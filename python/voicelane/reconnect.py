@@ -21,6 +21,7 @@ class ReconnectPolicy:
         max_attempts: connects tried for one loss; 0 never reconnects.
         first_delay_s: the bound of the first delay.
         max_delay_s: what the bound doubles up to.
+        max_retry_after_s: where the service asks to be left alone for longer, the session ends.
         renew_before_s: a session is renewed at the first pause within so long before it expires.
         random: the source of the jitter.
     """
@@ -28,6 +29,7 @@ class ReconnectPolicy:
     max_attempts: int = 6
     first_delay_s: float = 0.25
     max_delay_s: float = 8.0
+    max_retry_after_s: float = 60.0
     renew_before_s: float = 60.0
     random: random.Random = field(default_factory=random.Random, repr=False)
 
@@ -42,7 +44,11 @@ class ReconnectPolicy:
 
     def is_retryable(self, error: VoiceLiveError) -> bool:
         """Whether to try again after this error: by default what the error says of itself."""
-        return error.retryable
+        return error.retryable and self.asked_delay_s(error) <= self.max_retry_after_s
+
+    def asked_delay_s(self, error: VoiceLiveError) -> float:
+        """How long the service asked to be left alone: 0 where it did not."""
+        return getattr(error, "retry_after_s", None) or 0.0
 
     def delays_s(self) -> Iterator[float]:
         """The delay before each attempt."""

@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from ._core import PlaybackBuffer
 from .actions import Send
@@ -32,7 +32,7 @@ from .protocol import Conversation
 from .reconnect import ReconnectPolicy
 from .reply import Reply
 from .tools import ToolSet
-from .transport import ConnectOptions
+from .transport import ConnectOptions, TransportName, choose, open_transport
 from .uplink import Uplink
 
 if TYPE_CHECKING:
@@ -57,6 +57,22 @@ class AzureVoiceLiveSession:
     tasks: list[asyncio.Task[Any]] = field(default_factory=list)
 
 
+class _OpenSession(AzureVoiceLiveSession):
+    """The session over a link: azure-ai-voicelive is imported when its connection is first asked for."""
+
+    def __init__(self, link: Link, task: asyncio.Task[Any]) -> None:
+        self.link = link
+        self.tasks = [task]
+
+    @property
+    def connection(self) -> Any:
+        return self.link.transport.connection
+
+    @property
+    def session_id(self) -> str | None:  # type: ignore[override]
+        return self.link.session_id
+
+
 class AzureVoiceLive(EventEmitter):
     """A real-time voice session: microphone samples in, the agent's speech and events out.
 
@@ -75,11 +91,13 @@ class AzureVoiceLive(EventEmitter):
         credential: a key or token credential of azure-core, sync or async; wins over the key. With
             neither, azure-identity's default chain is used.
         tools: what the model may call: functions, `Tool`, `MCPServer`; or a `ToolSet` of them.
-        transport: "auto" and "sdk" are azure-ai-voicelive's connection.
+        transport: "native" is the Rust engine, "sdk" azure-ai-voicelive's connection; "auto" is what the
+            environment's ``VOICELANE_TRANSPORT`` names, else "native" (on Windows "sdk").
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets.
         input_channels: channels of it, interleaved.
         chunk_ms: how much audio one message carries, 1 to 100: more of it is less work and more delay.
         connect_timeout_s: for the connection and, again, for the service's first answer.
+        ca_file: PEM certificates to trust beside the platform's (those of ``SSL_CERT_FILE`` where it is set).
         reconnect: when a lost connection is made again; `ReconnectPolicy(max_attempts=0)` never.
         telemetry: where to report spans and metrics; None for nowhere.
 
@@ -97,17 +115,17 @@ class AzureVoiceLive(EventEmitter):
         config: AzureVoiceLiveConfig | None = None,
         credential: Any = None,
         tools: ToolSet | Iterable[Any] = (),
-        transport: Literal["auto", "sdk"] = "auto",
+        transport: TransportName = "auto",
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
         chunk_ms: int = 20,
         connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
+        ca_file: str | os.PathLike[str] | None = None,
         reconnect: ReconnectPolicy | None = None,
         telemetry: OpenTelemetry | None = None,
     ) -> None:
         super().__init__()
-        if transport not in ("auto", "sdk"):
-            raise ValueError(f"transport: expected 'auto' or 'sdk', got {transport!r}")
+        self._transport_name = choose(transport)
         if not connect_timeout_s > 0:
             raise ValueError(f"connect_timeout_s: expected more than 0, got {connect_timeout_s!r}")
         if not 1 <= chunk_ms <= _MAX_CHUNK_MS:
@@ -124,9 +142,10 @@ class AzureVoiceLive(EventEmitter):
         self.loop: asyncio.AbstractEventLoop | None = None
         self.current_utterance: Any = None
         self._connect_timeout_s = connect_timeout_s
+        self._ca_file = ca_file
         self._instructions = DEFAULT_INSTRUCTIONS
         self._connect_lock = asyncio.Lock()
-        self._session: AzureVoiceLiveSession | None = None
+        self._session: _OpenSession | None = None
         self._session_ready_event = asyncio.Event()
         self._closing = False
         self._ended: VoiceLiveError | None = None
@@ -148,13 +167,12 @@ class AzureVoiceLive(EventEmitter):
             *([telemetry.observe(model, self.endpoint, self._counts)] if telemetry else ()),
         )
         self._metrics = Metrics(self._observer.measured)
-        self._microphone = Microphone(
+        self.microphone = Microphone(
             input_sample_rate_hz,
             input_channels,
             chunk_ms,
             self.config,
             self._uplink,
-            self._metrics,
             self.emit,
         )
         self._playout = Playout(self.playback, self._metrics, self.emit)
@@ -179,6 +197,15 @@ class AzureVoiceLive(EventEmitter):
     def connection(self) -> Any:
         """azure-ai-voicelive's connection, None while there is none."""
         return self._session.connection if self._session else None
+
+    @property
+    def takes_audio(self) -> bool:
+        """Whether microphone samples are of use now.
+
+        While a lost connection is made again they are: the last seconds are kept, for the next one.
+        """
+        is_gone = self._link is None or self._ended is not None or self._closing
+        return not is_gone and self.config.has_audio
 
     @property
     def target_sample_rate(self) -> int:
@@ -256,8 +283,7 @@ class AzureVoiceLive(EventEmitter):
                 raise
             self._use(link)
             keeper = asyncio.create_task(self._keep(link), name="azure-voice-live-keeper")
-            connection = link.transport.connection
-            self._session = AzureVoiceLiveSession(connection, link.session_id, tasks=[keeper])
+            self._session = _OpenSession(link, keeper)
 
     async def aclose(self) -> None:
         """Closes the connection and ends every task. Idempotent."""
@@ -321,15 +347,12 @@ class AzureVoiceLive(EventEmitter):
         self._uplink.clear()
         self._history.clear()
         self._open_calls = OpenCalls()
-        self._microphone.reset()
+        self.microphone.reset()
 
     # --- the connection ----------------------------------------------------------------------
 
     async def _open_link(self) -> Link:
         """A fresh connection that has accepted the session and knows what was said so far."""
-        # Imported here: the SDK takes 170 ms and 38 MB that `import voicelane` need not pay.
-        from .transport.sdk import SdkTransport
-
         options = ConnectOptions(
             self.endpoint,
             self.model,
@@ -338,8 +361,9 @@ class AzureVoiceLive(EventEmitter):
             query=self.config.connect_query(self.model),
             headers=self.config.headers,
             credential_scopes=self.config.credential_scopes,
+            ca_file=self._ca_file,
         )
-        transport = await SdkTransport.connect(options)
+        transport = await open_transport(self._transport_name, options, self.playback)
         conversation = Conversation(
             lambda: self.playback.position,
             sample_rate_hz=self.config.output_rate_hz,
@@ -380,8 +404,7 @@ class AzureVoiceLive(EventEmitter):
         await old.stop()
         asked_again = old.conversation.abandon()
         self._uplink.forget_events(but_items_beside=link.replayed_ids)
-        self._session.connection = link.transport.connection
-        self._session.session_id = link.session_id
+        self._session.link = link
         self._use(link)
         self._metrics.num_reconnects += 1
         if asked_again:
@@ -439,7 +462,7 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             ValueError: an argument out of range; the format stays as it was.
         """
-        self._microphone.set_format(sample_rate_hz, channels)
+        self.microphone.set_format(sample_rate_hz, channels)
 
     async def handle_audio_input(self, audio_data: Any) -> None:
         """Takes microphone samples: any bytes-like object, any whole number of frames.
@@ -448,10 +471,8 @@ class AzureVoiceLive(EventEmitter):
         session is ready are ignored. When the network is slower than the microphone, the oldest audio
         is dropped, with one ``error`` event per episode.
         """
-        # While a lost connection is made again the last seconds are kept, for the next one.
-        if self._link is None or self._ended or self._closing or not self.config.has_audio:
-            return
-        self._microphone.take(audio_data)
+        if self.takes_audio:
+            self.microphone.take(audio_data)
 
     async def flush_audio(self) -> None:
         """Waits until everything taken so far was handed to the connection, or the connection ended."""
@@ -471,7 +492,7 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: there is no session, and none within 5 s.
         """
         link = await self._ready_link()
-        self._microphone.flush()
+        self.microphone.flush()
         self._executor.obey(link, [Send({"type": "input_audio_buffer.commit"})])
         self._executor.obey(link, link.conversation.request_response(Reply()))
 
@@ -482,7 +503,7 @@ class AzureVoiceLive(EventEmitter):
             SessionNotReadyError: there is no session, and none within 5 s.
         """
         link = await self._ready_link()
-        self._microphone.flush()
+        self.microphone.flush()
         self._executor.obey(link, [Send({"type": "input_audio_buffer.clear"})])
 
     async def send_message(self, message: str) -> Reply:
@@ -522,6 +543,7 @@ class AzureVoiceLive(EventEmitter):
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
         if self._link is not None and not self._closing:
+            self._link.catch_up()
             self._executor.obey(self._link, self._link.conversation.interrupt())
 
     async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:

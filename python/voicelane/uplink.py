@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+import json
 from collections.abc import Collection, Mapping
 from typing import Any
 
-MAX_WAITING_EVENTS = 1024
+from ._core import CaptureEncoder
+from ._core import Uplink as Core
+
+_EMPTY_POLL_S = 0.005
 
 
 class UplinkFullError(RuntimeError):
@@ -15,7 +18,7 @@ class UplinkFullError(RuntimeError):
 
 
 class Uplink:
-    """A queue from the microphone and the caller to the one task that sends.
+    """A queue from the microphone and the caller to the one who sends. It outlives connections.
 
     Audio and control events keep their order. When more than `max_audio_ms` of audio waits, the
     oldest audio is dropped and counted; control events are never dropped.
@@ -24,89 +27,85 @@ class Uplink:
         max_audio_ms: how much audio may wait.
     """
 
-    def __init__(self, *, max_audio_ms: float = 2_000) -> None:
-        self.max_audio_ms = max_audio_ms
-        self.dropped_audio_ms = 0.0
-        self.sent_audio_ms = 0.0
-        self._waiting_audio_ms = 0.0
-        self._audio: deque[tuple[int, float, str]] = deque()
-        self._events: deque[tuple[int, Mapping[str, Any]]] = deque()
-        self._sequence = 0
-        self._in_flight = False
+    def __init__(self, *, max_audio_ms: int = 2_000) -> None:
+        # The engine sends what is in it by itself.
+        self.core = Core(max_audio_ms)
         self._filled = asyncio.Event()
-        self._emptied = asyncio.Event()
-        self._emptied.set()
 
-    def put_audio(self, text: str, duration_ms: float) -> bool:
-        """Appends the text of an audio event. Returns whether older audio had to go for it."""
-        self._audio.append((self._next(), duration_ms, text))
-        self._waiting_audio_ms += duration_ms
-        overflow = self._waiting_audio_ms > self.max_audio_ms
-        while self._waiting_audio_ms > self.max_audio_ms and len(self._audio) > 1:
-            _, oldest_ms, _ = self._audio.popleft()
-            self._waiting_audio_ms -= oldest_ms
-            self.dropped_audio_ms += oldest_ms
-        return overflow
+    def put_pcm(self, encoder: CaptureEncoder, pcm: Any) -> bool:
+        """Appends the event for what is due of the samples. Returns whether dropping begins with it.
+
+        Raises:
+            ValueError, TypeError: as `CaptureEncoder.encode_event`; nothing was taken.
+        """
+        begins_to_drop = self.core.put_pcm(encoder, pcm)
+        self._filled.set()
+        return begins_to_drop
+
+    def put_rest(self, encoder: CaptureEncoder) -> bool:
+        """As `put_pcm`, for what is less than a chunk."""
+        begins_to_drop = self.core.put_rest(encoder)
+        self._filled.set()
+        return begins_to_drop
 
     def put_event(self, event: Mapping[str, Any]) -> None:
         """Appends a control event.
 
         Raises:
+            TypeError: the event is no JSON.
             UplinkFullError: the connection takes nothing and too many wait.
         """
-        if len(self._events) >= MAX_WAITING_EVENTS:
+        is_new_item = event.get("type") == "conversation.item.create"
+        if not self.core.put_event(
+            as_text(event), event["item"].get("id") if is_new_item else None
+        ):
             raise UplinkFullError(
-                f"expected at most {MAX_WAITING_EVENTS} waiting events, got one more"
+                "expected fewer events to wait, got one more than the uplink holds"
             )
-        self._events.append((self._next(), event))
+        self._filled.set()
 
-    async def get(self) -> str | Mapping[str, Any]:
-        """The next audio text or control event. Asking for it says that the one before was sent."""
-        self._in_flight = False
-        while not self._audio and not self._events:
-            self._emptied.set()
+    def filled(self) -> None:
+        """Something was put into the core past this object."""
+        self._filled.set()
+
+    async def get(self) -> str:
+        """The next text. Asking for it says that the one before was sent. For one sender in Python."""
+        while (text := self.core.take()) is None:
             self._filled.clear()
+            # Again, for what another thread put between the two.
+            if (text := self.core.take()) is not None:
+                break
             await self._filled.wait()
-        self._in_flight = True
-        if self._audio and (not self._events or self._audio[0][0] < self._events[0][0]):
-            _, duration_ms, text = self._audio.popleft()
-            self._waiting_audio_ms -= duration_ms
-            self.sent_audio_ms += duration_ms
-            return text
-        return self._events.popleft()[1]
+        return text
 
     def clear(self) -> None:
         """Drops everything: the session is over."""
-        self._audio.clear()
-        self._events.clear()
-        self._waiting_audio_ms = 0.0
-        self._in_flight = False
-        self._emptied.set()
+        self.core.clear()
 
     def forget_events(self, *, but_items_beside: Collection[str]) -> None:
         """Drops the control events, which were for a connection that is gone. Audio stays.
 
         So do new items, but for those with these ids: the next connection was told them already.
         """
-
-        def is_new_item(event: Mapping[str, Any]) -> bool:
-            is_item = event.get("type") == "conversation.item.create"
-            return is_item and event["item"].get("id") not in but_items_beside
-
-        self._events = deque(waiting for waiting in self._events if is_new_item(waiting[1]))
-        self._in_flight = False
-
-    @property
-    def waiting_audio_ms(self) -> float:
-        """How much audio waits."""
-        return self._waiting_audio_ms
+        self.core.forget_events(set(but_items_beside))
 
     async def wait_empty(self) -> None:
         """Until everything put so far was sent."""
-        await self._emptied.wait()
+        # Who sends may be another thread, which is not to be slowed down for this.
+        while not self.core.is_empty:  # noqa: ASYNC110
+            await asyncio.sleep(_EMPTY_POLL_S)
 
-    def _next(self) -> int:
-        self._sequence += 1
-        self._emptied.clear()
-        self._filled.set()
-        return self._sequence
+
+def as_text(event: Mapping[str, Any]) -> str:
+    """An event as JSON; models of azure-ai-voicelive in it are as good as dicts.
+
+    Raises:
+        TypeError: something in it is no JSON.
+    """
+    return json.dumps(event, default=_plain)
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"event: expected JSON, got {type(value).__name__}")

@@ -13,7 +13,8 @@ use super::shared::Shared;
 use super::timeline::Item;
 use crate::audio::g711::Law;
 use crate::capture::Encoding;
-use crate::wire::{base64, delta};
+use crate::wire::base64;
+use crate::wire::delta::{self, AudioDeltaEvent};
 use crate::{Error, Result};
 
 /// What one `response.audio.delta` event brought.
@@ -31,6 +32,23 @@ pub struct AudioDelta {
     pub num_frames: usize,
     /// Frames that the buffer took: fewer where it was full.
     pub written_frames: usize,
+    /// Bytes at the end that were no whole frame, and were dropped.
+    pub trimmed_bytes: usize,
+}
+
+impl AudioDelta {
+    /// Whether `next` is of the same content part.
+    pub fn continues_in(&self, next: &Self) -> bool {
+        (&self.response_id, &self.item_id, self.output_index, self.content_index)
+            == (&next.response_id, &next.item_id, next.output_index, next.content_index)
+    }
+
+    /// Counts the frames of `next` to these.
+    pub fn add(&mut self, next: &Self) {
+        self.num_frames += next.num_frames;
+        self.written_frames += next.written_frames;
+        self.trimmed_bytes += next.trimmed_bytes;
+    }
 }
 
 /// What changes at a frame of the axis.
@@ -115,21 +133,42 @@ impl PlaybackWriter {
     /// `write_base64`.
     pub fn write_event(&mut self, text: &[u8], response_id: Option<&str>) -> Result<Option<AudioDelta>> {
         let Some(event) = delta::find(text)? else { return Ok(None) };
-        let item_id = event.item_id.as_deref();
         let audio = event.delta.as_ref();
-        let is_stale = response_id.is_some() && response_id != event.response_id.as_deref();
-        let (num_frames, written_frames) = match is_stale {
+        let written = match is_stale(&event, response_id) {
             true => (self.frames_in(audio)?, 0),
-            false => self.decode_and_append(audio, item_id, event.content_index)?,
+            false => self.decode_and_append(audio, event.item_id.as_deref(), event.content_index)?,
         };
-        Ok(Some(AudioDelta {
-            response_id: event.response_id.map(|id| id.into_owned()),
-            item_id: event.item_id.map(|id| id.into_owned()),
-            output_index: event.output_index,
-            content_index: event.content_index,
-            num_frames,
-            written_frames,
-        }))
+        Ok(Some(brought(event, written, 0)))
+    }
+
+    /// As `write_event`, where audio that ends within a frame loses that: to carry it over would turn all that
+    /// follows into noise.
+    ///
+    /// # Errors
+    /// As `write_event`, but for `PartialFrame`.
+    pub fn write_event_trimmed(
+        &mut self,
+        text: &[u8],
+        response_id: Option<&str>,
+    ) -> Result<Option<AudioDelta>> {
+        let frame_bytes = match self.write_event(text, response_id) {
+            Err(Error::PartialFrame { frame_bytes, .. }) => frame_bytes,
+            other => return other,
+        };
+        let Some(event) = delta::find(text)? else { return Ok(None) };
+        let mut audio = vec![0; base64::decoded_len(&event.delta)?];
+        base64::decode_into(&event.delta, &mut audio)?;
+        let trimmed_bytes = audio.len() % frame_bytes;
+        audio.truncate(audio.len() - trimmed_bytes);
+        let mut whole = String::new();
+        base64::encode_into(&audio, &mut whole);
+        let written = match is_stale(&event, response_id) {
+            true => (audio.len() / frame_bytes, 0),
+            false => {
+                self.decode_and_append(whole.as_bytes(), event.item_id.as_deref(), event.content_index)?
+            }
+        };
+        Ok(Some(brought(event, written, trimmed_bytes)))
     }
 
     /// The utterance is complete: running dry from here on is no underrun. What a backlog took goes back as
@@ -247,6 +286,26 @@ impl PlaybackWriter {
     fn link(&mut self, next: NextRing) {
         let frames_before = (next.samples_before / self.config.num_channels) as u64;
         self.marks.send(Mark { at_frame: self.written + frames_before, kind: MarkKind::Ring(next.ring) });
+    }
+}
+
+fn is_stale(event: &AudioDeltaEvent<'_>, response_id: Option<&str>) -> bool {
+    response_id.is_some() && response_id != event.response_id.as_deref()
+}
+
+fn brought(
+    event: AudioDeltaEvent<'_>,
+    (num_frames, written_frames): (usize, usize),
+    trimmed_bytes: usize,
+) -> AudioDelta {
+    AudioDelta {
+        response_id: event.response_id.map(|id| id.into_owned()),
+        item_id: event.item_id.map(|id| id.into_owned()),
+        output_index: event.output_index,
+        content_index: event.content_index,
+        num_frames,
+        written_frames,
+        trimmed_bytes,
     }
 }
 

@@ -48,6 +48,32 @@ impl CaptureEncoder {
         self.state.try_lock().map_err(|_| concurrent_use("CaptureEncoder"))
     }
 
+    /// The event that appends what is due, "" where nothing is, and its duration in microseconds.
+    pub fn encode_owned(&self, pcm: &Bound<'_, PyAny>) -> PyResult<(String, u64)> {
+        let mut guard = self.state()?;
+        let State { core, input, .. } = &mut *guard;
+        let samples = read_pcm(pcm, core.num_channels(), input)?;
+        let mut text = String::new();
+        let frames = buffer::detached_if_long(pcm.py(), samples, |samples| {
+            core.encode_event_into(samples, &mut text)
+        })?;
+        Ok((text, self.settle(&mut guard, frames)))
+    }
+
+    /// The event that appends all that is left, and its duration in microseconds.
+    pub fn flush_owned(&self) -> PyResult<(String, u64)> {
+        let mut guard = self.state()?;
+        let mut text = String::new();
+        let frames = guard.core.flush_event_into(&mut text);
+        Ok((text, self.settle(&mut guard, frames)))
+    }
+
+    fn settle(&self, state: &mut State, frames: usize) -> u64 {
+        self.clipped_samples.store(state.core.clipped_samples(), Ordering::Relaxed);
+        buffer::keep_small(&mut state.input);
+        frames as u64 * 1_000_000 / u64::from(state.core.target_rate_hz())
+    }
+
     /// Runs `encode` on the samples of `pcm` and returns the text it wrote.
     fn encode_with<'py>(
         &self,
@@ -132,7 +158,9 @@ impl CaptureEncoder {
     ///     ConcurrencyError: Another thread is using this object.
     #[pyo3(signature = (pcm, /))]
     fn encode_event<'py>(&self, pcm: &Bound<'py, PyAny>) -> PyResult<Option<Bound<'py, PyString>>> {
-        self.encode_with(pcm, Core::encode_event_into).map(unless_empty)
+        let encode =
+            |core: &mut Core, pcm: &[i16], text: &mut String| core.encode_event_into(pcm, text).map(drop);
+        self.encode_with(pcm, encode).map(unless_empty)
     }
 
     /// Return the base64 of all that is left, the tail of the resampler included, and start anew.

@@ -6,9 +6,13 @@ mod argument;
 mod buffer;
 mod build;
 mod capture;
+#[cfg(unix)]
+mod engine;
 mod error;
 mod playback;
 mod resampler;
+#[cfg(unix)]
+mod uplink;
 
 #[pymodule]
 mod _core {
@@ -18,12 +22,18 @@ mod _core {
     use super::build::build_info;
     #[pymodule_export]
     use super::capture::CaptureEncoder;
+    #[cfg(unix)]
+    #[pymodule_export]
+    use super::engine::{Connection, Interrupted, Mailbox, engine_forked, set_engine_threads};
     #[pymodule_export]
     use super::error::ConcurrencyError;
     #[pymodule_export]
-    use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition};
+    use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition, read_many};
     #[pymodule_export]
     use super::resampler::Resampler;
+    #[cfg(unix)]
+    #[pymodule_export]
+    use super::uplink::{Uplink, put_many};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -3,4 +3,5 @@
 pub mod append;
 pub mod base64;
 pub mod delta;
+pub mod event;
 mod scan;

@@ -2,9 +2,23 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
+
+from .._core import AudioDelta, Interrupted, PlaybackBuffer
+from ..uplink import Uplink
+
+TRANSPORTS = ("auto", "native", "sdk")
+TRANSPORT_VARIABLE = "VOICELANE_TRANSPORT"
+
+TransportName = Literal["auto", "native", "sdk"]
+
+# What came: the text of a server event; audio that is in the playback buffer; that playback was interrupted,
+# by the event that comes next; audio that could not be read.
+Received = bytes | AudioDelta | Interrupted | ValueError
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +33,7 @@ class ConnectOptions:
         query: parameters of the URL beside the client's own, which they replace.
         headers: HTTP headers beside the client's own, which they replace.
         credential_scopes: what a token is asked for; None for the client's own.
+        ca_file: PEM certificates to trust beside the platform's.
     """
 
     endpoint: str
@@ -28,6 +43,7 @@ class ConnectOptions:
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     credential_scopes: str | Sequence[str] | None = None
+    ca_file: str | os.PathLike[str] | None = None
 
 
 class Transport(Protocol):
@@ -37,23 +53,35 @@ class Transport(Protocol):
     def connection(self) -> Any:
         """The ``VoiceLiveConnection`` of azure-ai-voicelive."""
 
-    async def receive(self) -> bytes:
-        """The next server event's text. One receiver at a time.
+    @property
+    def writes_playback(self) -> bool:
+        """Whether `receive` tells of audio, and of an utterance's end, that the playback buffer has."""
+        ...
+
+    async def receive(self) -> Sequence[Received]:
+        """The next server events, in order: one at least. One receiver at a time.
 
         Raises:
             ConnectionLostError: the connection ended.
         """
         ...
 
+    def receive_nowait(self) -> Sequence[Received]:
+        """The server events that are here already, none perhaps."""
+        ...
+
+    def silence(self, response_id: str) -> None:
+        """Keeps what is still to come of a response from the playback buffer."""
+
     async def send(self, event: Mapping[str, Any]) -> None:
-        """Sends a client event.
+        """Sends a client event, before anything that the uplink holds.
 
         Raises:
             ConnectionLostError: the connection ended.
         """
 
-    async def send_text(self, text: str) -> None:
-        """Sends a client event that is text already: audio.
+    async def serve(self, uplink: Uplink) -> None:
+        """Sends what the uplink holds, for as long as it is not cancelled.
 
         Raises:
             ConnectionLostError: the connection ended.
@@ -61,3 +89,47 @@ class Transport(Protocol):
 
     async def close(self) -> None:
         """Closes the connection with its handshake. Idempotent."""
+
+
+def choose(name: str) -> str:
+    """The transport that a name stands for.
+
+    Raises:
+        ValueError: there is none of that name, here.
+    """
+    if name not in TRANSPORTS:
+        raise ValueError(f"transport: expected 'auto', 'native' or 'sdk', got {name!r}")
+    if name == "native" and not _has_native():
+        raise ValueError("transport: expected 'auto' or 'sdk' on this platform, got 'native'")
+    if name != "auto":
+        return name
+    wanted = os.environ.get(TRANSPORT_VARIABLE) or ("native" if _has_native() else "sdk")
+    if wanted not in ("native", "sdk"):
+        raise ValueError(f"{TRANSPORT_VARIABLE}: expected 'native' or 'sdk', got {wanted!r}")
+    return wanted
+
+
+async def open_transport(name: str, options: ConnectOptions, playback: PlaybackBuffer) -> Transport:
+    """Connects.
+
+    Raises:
+        AuthenticationError: HTTP 401 or 403, or no token.
+        ConnectTimeoutError: no answer within `connect_timeout_s`.
+        ConnectError: no connection for another reason.
+    """
+    if name == "native":
+        from .native import NativeTransport
+
+        # A host may play through something of its own, which only Python can write to.
+        return await NativeTransport.connect(
+            options, playback if type(playback) is PlaybackBuffer else None
+        )
+    # Imported here: the SDK takes 170 ms and 38 MB that who does without it need not pay.
+    from .sdk import SdkTransport
+
+    return await SdkTransport.connect(options)
+
+
+def _has_native() -> bool:
+    # asyncio's loop on Windows watches no descriptors.
+    return sys.platform != "win32"

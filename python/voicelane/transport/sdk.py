@@ -16,30 +16,36 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Mapping
+import os
+import ssl
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 from azure.ai.voicelive.aio import ConnectionError as SdkConnectionError
 from azure.ai.voicelive.aio import VoiceLiveConnection, connect
 from azure.core.exceptions import AzureError
 
-from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE, off_the_loop
-from ..errors import AuthenticationError, ConnectError, ConnectionLostError, ConnectTimeoutError
-from . import ConnectOptions
+from ..credentials import off_the_loop
+from ..errors import ConnectError, ConnectionLostError
+from ..uplink import Uplink
+from . import ConnectOptions, Received
+from .handshake import API_VERSION, host_of
+from .refusals import no_token, no_websocket, refused, timed_out, unreachable
 
 _MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 _HEARTBEAT_S = 20.0
 _CLOSE_TIMEOUT_S = 5.0
 # The version of the service that voicelane is written for; the client's own where that is newer.
-_API_VERSION = max("2026-07-15", inspect.signature(connect).parameters["api_version"].default)
+_API_VERSION = max(API_VERSION, inspect.signature(connect).parameters["api_version"].default)
 _NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
 
 class SdkTransport:
     """An open connection; made by `SdkTransport.connect`."""
+
+    writes_playback = False
 
     def __init__(self, connection: VoiceLiveConnection) -> None:
         self._connection = connection
@@ -59,6 +65,10 @@ class SdkTransport:
             ConnectTimeoutError: no answer within `connect_timeout_s`.
             ConnectError: no connection for another reason.
         """
+        host = host_of(options.endpoint)
+        vendor_options: dict[str, Any] = {}
+        if options.ca_file is not None:
+            vendor_options["ssl"] = _ssl_context(options.ca_file)
         # Before 1.2 it is no argument of `connect`, and None is no default.
         scopes = options.credential_scopes
         scoped = {} if scopes is None else {"credential_scopes": scopes}
@@ -74,10 +84,10 @@ class SdkTransport:
                 "max_msg_size": _MAX_MESSAGE_BYTES,
                 "heartbeat": _HEARTBEAT_S,
                 "close_timeout": _CLOSE_TIMEOUT_S,
+                "vendor_options": vendor_options,
             },
             **scoped,
         )
-        host = urlsplit(options.endpoint).netloc.rpartition("@")[2] or options.endpoint
         try:
             async with asyncio.timeout(options.connect_timeout_s):
                 try:
@@ -86,21 +96,19 @@ class SdkTransport:
                     await _close_abandoned_session(cancelled.__traceback__)
                     raise
         except TimeoutError as error:
-            raise ConnectTimeoutError(
-                f"{host} did not answer within {options.connect_timeout_s:g} s (check {ENDPOINT_VARIABLE})"
-            ) from error
+            raise timed_out(host, options.connect_timeout_s) from error
         except (SdkConnectionError, AzureError, OSError) as error:
             # The SDK's text holds the whole URL: the query may carry what must not be logged.
             raise _connect_error(host, error) from None
 
-    async def receive(self) -> bytes:
+    async def receive(self) -> Sequence[Received]:
         while True:
             message = await self._websocket.receive()
             match message.type:
                 case aiohttp.WSMsgType.TEXT:
-                    return str(message.data).encode()
+                    return [str(message.data).encode()]
                 case aiohttp.WSMsgType.BINARY:
-                    return bytes(message.data)
+                    return [bytes(message.data)]
                 case aiohttp.WSMsgType.CLOSE:
                     raise ConnectionLostError(message.data or _NO_CODE, message.extra or "")
                 case aiohttp.WSMsgType.ERROR:
@@ -116,7 +124,22 @@ class SdkTransport:
         except SdkConnectionError as error:
             raise ConnectionLostError(self._close_code(), str(error)) from None
 
+    def receive_nowait(self) -> Sequence[Received]:
+        return ()  # aiohttp's queue is its own
+
+    def silence(self, response_id: str) -> None:
+        """Nothing: the session itself lets no audio of it pass."""
+
+    async def serve(self, uplink: Uplink) -> None:
+        while True:
+            await self.send_text(await uplink.get())
+
     async def send_text(self, text: str) -> None:
+        """As `send`, of what is text already.
+
+        Raises:
+            ConnectionLostError: the connection ended.
+        """
         try:
             await self._websocket.send_str(text)
         except (aiohttp.ClientError, OSError) as error:
@@ -132,20 +155,31 @@ class SdkTransport:
 def _connect_error(host: str, error: BaseException) -> ConnectError:
     cause = error.__cause__
     if isinstance(cause, aiohttp.WSServerHandshakeError):
-        status = cause.status
-        if status in (401, 403):
-            return AuthenticationError(
-                f"{host} refused the credentials (HTTP {status}): check {API_KEY_VARIABLE}",
-                status=status,
-            )
-        return ConnectError(f"{host} refused the connection (HTTP {status})", status=status)
+        retry_after = cause.headers.get("Retry-After") if cause.headers else None
+        return refused(host, cause.status, retry_after)
+    if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
+        return no_websocket(host, f"TLS: {cause.__cause__ or cause}")
     if isinstance(cause, aiohttp.ClientConnectorError):
-        why = cause.os_error.strerror or str(cause.os_error)
-        return ConnectError(f"cannot reach {host}: {why} (check {ENDPOINT_VARIABLE})")
+        return unreachable(host, cause.os_error.strerror or str(cause.os_error))
     if isinstance(error, SdkConnectionError):
-        why = type(cause).__name__ if cause is not None else "no websocket"
-        return ConnectError(f"cannot connect to {host}: {why} (check {ENDPOINT_VARIABLE})")
-    return AuthenticationError(f"no token for {host}: {type(error).__name__}: {error}")
+        return no_websocket(host, type(cause).__name__ if cause is not None else "no websocket")
+    return no_token(host, error)
+
+
+def _ssl_context(ca_file: str | os.PathLike[str]) -> ssl.SSLContext:
+    """The platform's roots and these.
+
+    Raises:
+        ConnectError: the file cannot be read, or holds no certificate.
+    """
+    context = ssl.create_default_context()
+    try:
+        context.load_verify_locations(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError too
+        raise ConnectError(
+            f"ca_file: expected PEM certificates in {os.fspath(ca_file)}, got {error.strerror or error}"
+        ) from None
+    return context
 
 
 async def _close_abandoned_session(traceback: TracebackType | None) -> None:

@@ -1,0 +1,44 @@
+"""One call for many sessions: what a server does every 20 ms."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ._core import put_many
+from .session import AzureVoiceLive
+
+
+def feed_many(sessions: Sequence[AzureVoiceLive], pcm: Sequence[Any]) -> None:
+    """Gives each session its microphone samples, as `AzureVoiceLive.handle_audio_input` does.
+
+    Args:
+        sessions: who gets them. Those that are not open are passed over.
+        pcm: for each session a buffer of int16 samples, any whole number of frames.
+
+    Raises:
+        ValueError: not as many buffers as sessions; nothing was taken. What is wrong with one buffer
+            becomes an ``error`` event of its session and keeps none of the others from theirs.
+    """
+    if len(sessions) != len(pcm):
+        raise ValueError(
+            f"pcm: expected as many buffers as sessions, {len(sessions)}, got {len(pcm)}"
+        )
+    open_ones = [
+        (session.microphone, samples)
+        for session, samples in zip(sessions, pcm, strict=True)
+        if session.takes_audio
+    ]
+    microphones = [microphone for microphone, _ in open_ones]
+    faults = put_many(
+        [microphone.uplink.core for microphone in microphones],
+        [microphone.encoder for microphone in microphones],
+        [samples for _, samples in open_ones],
+    )
+    for microphone in microphones:
+        microphone.uplink.filled()
+    for index, error in faults:
+        if error is None:
+            microphones[index].tell_dropping()
+        else:
+            microphones[index].tell_refused(error)

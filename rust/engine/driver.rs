@@ -1,0 +1,210 @@
+//! Serves an open websocket until it ends.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use super::connection::{Close, Shared};
+use super::dial::{Socket, text};
+use super::downlink::Downlink;
+use super::fault::{Ended, NO_CLOSE_FRAME};
+use super::uplink::Uplink;
+
+/// A silent connection is asked whether it lives, and given up after half as long again: as the SDK's transport.
+const HEARTBEAT: Duration = Duration::from_secs(20);
+/// For the other side to say that it closes too.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// For our close frame to leave, where the other side broke the protocol or fell silent.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+enum Turn {
+    Message(Option<Result<Message, Error>>),
+    Close(Close),
+    Silence,
+}
+
+#[derive(Debug)]
+pub struct Driver {
+    socket: Socket,
+    shared: Arc<Shared>,
+    downlink: Downlink,
+    /// Wakes this task for what callers put, in batches.
+    bell: Waker,
+    uplink: Option<Arc<Uplink>>,
+    /// Something was given to the socket that has not left.
+    is_unflushed: bool,
+    heartbeat: Pin<Box<Sleep>>,
+    was_asked: bool,
+}
+
+impl Driver {
+    pub fn new(socket: Socket, shared: Arc<Shared>, downlink: Downlink) -> Self {
+        let bell = Waker::from(Arc::clone(shared.bell()));
+        let heartbeat = Box::pin(sleep(HEARTBEAT));
+        Self {
+            socket,
+            shared,
+            downlink,
+            bell,
+            uplink: None,
+            is_unflushed: false,
+            heartbeat,
+            was_asked: false,
+        }
+    }
+
+    /// Reads and writes until the connection is over, and says why it is.
+    pub async fn run(mut self) -> Ended {
+        loop {
+            match std::future::poll_fn(|cx| self.poll_turn(cx)).await {
+                Turn::Close(close) => return self.close(close).await,
+                Turn::Silence if self.was_asked => {
+                    return Ended::abnormal("no answer to a ping");
+                }
+                Turn::Silence => {
+                    self.was_asked = true;
+                    self.heartbeat.as_mut().reset(Instant::now() + HEARTBEAT / 2);
+                    if let Err(error) = self.start_send(Message::Ping(Bytes::new())) {
+                        return self.broken(error).await;
+                    }
+                }
+                Turn::Message(message) => {
+                    self.was_asked = false;
+                    self.heartbeat.as_mut().reset(Instant::now() + HEARTBEAT);
+                    match message {
+                        Some(Ok(Message::Text(text))) => self.downlink.receive(text.into()),
+                        Some(Ok(Message::Binary(text))) => self.downlink.receive(text),
+                        Some(Ok(Message::Close(frame))) => return self.closed(frame).await,
+                        Some(Ok(_)) => {}
+                        Some(Err(error)) => return self.broken(error).await,
+                        None => return Ended::abnormal(""),
+                    }
+                }
+            }
+        }
+    }
+
+    fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
+        // Before looking at what callers may add to.
+        self.shared.bell().register(cx.waker());
+        if let Some(close) = self.shared.take_close() {
+            return Poll::Ready(Turn::Close(close));
+        }
+        if let Err(error) = self.poll_send(cx) {
+            return Poll::Ready(Turn::Message(Some(Err(error))));
+        }
+        if !self.shared.inbox().is_full(&self.bell)
+            && let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx)
+        {
+            return Poll::Ready(Turn::Message(message));
+        }
+        self.heartbeat.as_mut().poll(cx).map(|()| Turn::Silence)
+    }
+
+    /// Gives the socket all that waits, as far as it takes it.
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        self.uplink = self.shared.uplink();
+        loop {
+            while let Poll::Ready(()) = Pin::new(&mut self.socket).poll_ready(cx)? {
+                let Some(next) = self.next_text() else { break };
+                self.start_send(text(next))?;
+            }
+            if !self.is_unflushed {
+                return Ok(());
+            }
+            let Poll::Ready(()) = Pin::new(&mut self.socket).poll_flush(cx)? else { return Ok(()) };
+            self.is_unflushed = false;
+            if let Some(uplink) = &self.uplink {
+                uplink.settle();
+            }
+        }
+    }
+
+    fn next_text(&self) -> Option<String> {
+        let uplink = self.uplink.as_ref();
+        let look = || self.shared.take_text().or_else(|| uplink.and_then(|uplink| uplink.take()));
+        look().or_else(|| {
+            let uplink = uplink?;
+            uplink.register(&self.bell);
+            // Again, for what came before the bell was there.
+            uplink.take()
+        })
+    }
+
+    fn start_send(&mut self, message: Message) -> Result<(), Error> {
+        self.is_unflushed = true;
+        Pin::new(&mut self.socket).start_send(message)
+    }
+
+    /// This side closes: what waits in the uplink is not sent any more.
+    async fn close(&mut self, Close { code, reason }: Close) -> Ended {
+        let frame = CloseFrame { code: CloseCode::from(code), reason: reason.clone().into() };
+        let handshake = async {
+            self.socket.send(Message::Close(Some(frame))).await?;
+            while let Some(message) = self.socket.next().await {
+                if let Message::Close(_) = message? {
+                    break;
+                }
+            }
+            Ok::<_, Error>(())
+        };
+        // Whatever becomes of it, this is the end.
+        let _ = timeout(CLOSE_TIMEOUT, handshake).await;
+        Ended { code, reason }
+    }
+
+    /// The other side closed. Its words are ours to tell; ours to it is the answer that the RFC asks for.
+    async fn closed(&mut self, frame: Option<CloseFrame>) -> Ended {
+        let _ = timeout(LAST_WORDS, self.socket.flush()).await;
+        match frame {
+            Some(frame) => Ended { code: frame.code.into(), reason: frame.reason.to_string() },
+            None => Ended::abnormal(""),
+        }
+    }
+
+    /// The other side broke the protocol, or the connection broke.
+    async fn broken(&mut self, error: Error) -> Ended {
+        let code = blame(&error);
+        let reason = match &error {
+            Error::Io(error) => error.to_string(),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => String::new(),
+            other => other.to_string(),
+        };
+        if code != NO_CLOSE_FRAME {
+            let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
+            let _ = timeout(LAST_WORDS, self.socket.send(Message::Close(Some(frame)))).await;
+        }
+        Ended { code, reason }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Whoever could still wake this task would keep the runtime with it.
+        self.shared.bell().forget();
+        if let Some(uplink) = &self.uplink {
+            uplink.forget_sender();
+        }
+    }
+}
+
+/// The close code that tells the other side what it did (RFC 6455, 7.4.1).
+fn blame(error: &Error) -> u16 {
+    match error {
+        Error::Capacity(CapacityError::MessageTooLong { .. }) => 1009,
+        Error::Utf8(_) => 1007,
+        Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => NO_CLOSE_FRAME,
+        Error::Protocol(_) => 1002,
+        _ => NO_CLOSE_FRAME,
+    }
+}
