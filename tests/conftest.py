@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 from hypothesis import HealthCheck, settings
+
+from neighbour import neighbour, nothing_left
 
 # The same examples in every run, however slow the machine.
 settings.register_profile(
@@ -26,11 +30,16 @@ ON_BOTH_TRANSPORTS = frozenset(
         "test_session",
         "test_telemetry",
         "test_tool_calls",
+        "test_transport_faults",
+        "test_transport_frames",
         "test_transport_options",
+        "test_transport_tls",
         "test_turns",
         "test_update_session",
     )
 )
+# What azure-ai-voicelive's own transport cannot do.
+ON_THE_ENGINE = frozenset(("test_transport_fork", "test_transport_proxy"))
 
 
 @pytest.fixture
@@ -41,9 +50,18 @@ def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
     return name
 
 
+@pytest.fixture
+async def bystander(transport: str) -> AsyncIterator[None]:
+    """Another session of the process talks meanwhile, and nothing is left of either."""
+    async with nothing_left(), neighbour():
+        yield
+
+
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     is_async = metafunc.function.__code__.co_flags & 0x80
-    if metafunc.module.__name__ in ON_BOTH_TRANSPORTS and is_async:
+    module = metafunc.module.__name__
+    if module in ON_BOTH_TRANSPORTS | ON_THE_ENGINE and is_async:
         if "transport" not in metafunc.fixturenames:
             metafunc.fixturenames.append("transport")
-        metafunc.parametrize("transport", ["sdk", "native"], indirect=True)
+        names = ["native"] if module in ON_THE_ENGINE else ["sdk", "native"]
+        metafunc.parametrize("transport", names, indirect=True)

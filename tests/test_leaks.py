@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,21 +13,13 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from neighbour import descriptors
 from support import EventLog, service, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Faults, Simulator
 
 CYCLES = 20
 QUICK = ReconnectPolicy(max_attempts=2, first_delay_s=0.001, max_delay_s=0.002)
-
-
-def descriptors() -> dict[str, str]:
-    """The open file descriptors of this process, and what each of them is."""
-    found = {}
-    for name in os.listdir("/proc/self/fd"):
-        with suppress(FileNotFoundError):  # the one that lists them
-            found[name] = os.readlink(f"/proc/self/fd/{name}")
-    return found
 
 
 def unclosed_client_sessions() -> list[aiohttp.ClientSession]:

@@ -1,0 +1,85 @@
+"""A session that talks while another one of the process meets a fault: it must not notice."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from support import EventLog, read_all, reply_pcm, until
+from voicelane import AzureVoiceLive
+from voicelane.simulator import Simulator
+
+_NUM_REPLIES = 4
+_FRAME = bytes(3840)
+_FRAME_WIRE_BYTES = 960
+
+
+def descriptors() -> dict[str, str]:
+    """The open file descriptors of this process, and what each of them is."""
+    found = {}
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(FileNotFoundError):  # the one that lists them
+            found[name] = os.readlink(f"/proc/self/fd/{name}")
+    return found
+
+
+def engine_threads() -> list[str]:
+    """The names of the engine's threads, and of those that look up names for it."""
+    found = []
+    for path in Path("/proc/self/task").glob("*/comm"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found.append(path.read_text().strip())
+    return [name for name in found if name.startswith(("voicelane", "tokio"))]
+
+
+@asynccontextmanager
+async def nothing_left() -> AsyncIterator[None]:
+    """No thread, descriptor or task is left of what is done within."""
+    tasks, before = asyncio.all_tasks(), descriptors()
+
+    def left() -> tuple[dict[str, str], list[str], set[asyncio.Task[object]]]:
+        opened = {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
+        begun = asyncio.all_tasks() - tasks - {asyncio.current_task()}
+        return opened, engine_threads(), begun
+
+    yield
+    # A closed socket's other end sees it a moment later.
+    with suppress(TimeoutError):
+        await until(lambda: not any(left()))
+    assert left() == ({}, [], set())
+
+
+@asynccontextmanager
+async def neighbour() -> AsyncIterator[None]:
+    """A session that talks throughout and, once more, after what is done within."""
+    over = asyncio.Event()
+    async with Simulator(audio_speed=1000) as sim:
+        model = AzureVoiceLive(endpoint=sim.endpoint, api_key=sim.api_key, model="m")
+        async with model:
+            talking = asyncio.create_task(_talk(model, sim, over))
+            try:
+                yield
+                over.set()
+                await talking
+            finally:
+                talking.cancel()
+        assert len(sim.connections) == 1, "it was lost"
+
+
+async def _talk(model: AzureVoiceLive, sim: Simulator, over: asyncio.Event) -> None:
+    log = EventLog(model)
+    turn = 0
+    is_last = False
+    while not is_last:
+        is_last = over.is_set()
+        await model.handle_audio_input(_FRAME)
+        await model.send_text_message("And now?")
+        await log.wait_for("response_done", turn + 1)
+        assert read_all(model) == reply_pcm(turn % _NUM_REPLIES)
+        turn += 1
+        await until(lambda: sim.connections[0].audio_bytes == turn * _FRAME_WIRE_BYTES)
+        await asyncio.sleep(0.01)  # it leaves the machine to the test
+    assert log.all("error") == []
