@@ -9,8 +9,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk mutate \
-        loom sanitize bench bench-capture bench-playback bench-core instructions plots docs clean
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
+        loom sanitize bench bench-capture bench-playback bench-tracks bench-core instructions plots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,7 +18,7 @@ help:  ## This list
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
 
-test: lint test-rust test-python  ## Format, lints, types, Rust and Python tests: all that CI runs
+test: lint test-rust test-python test-videosdk  ## Format, lints, types, Rust and Python tests: all that CI runs
 
 simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 	$(BIN)/voicelane simulate --port 8765
@@ -47,8 +47,11 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
 
-test-videosdk: build  ## The drop-in, in real environments of both generations of VideoSDK Agents
+test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
+
+compare-videosdk: build $(VENV)/.videosdk  ## The same agent session over the original plugin and over voicelane
+	@$(BIN)/python benches/compare_with_original.py
 
 mutate: build $(VENV)/.test  ## Plant faults in the protocol, name the test that catches each (minutes)
 	$(BIN)/python scripts/mutate-protocol
@@ -69,8 +72,11 @@ bench: bench-capture bench-playback  ## Capture and playback beside their peers,
 bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside its peers
 	$(BIN)/python -m pytest -q benches/bench_capture.py --benchmark-json=target/bench-capture.json --benchmark-quiet
 
-bench-playback: build $(VENV)/.bench .venv-videosdk/.peer  ## An audio delta pushed and read, beside its peers
+bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed and read, beside its peers
 	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+
+bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
+	$(BIN)/python benches/bench_tracks.py
 
 bench-core:  ## The core alone, by criterion
 	cargo bench --bench capture
@@ -87,7 +93,7 @@ docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
-	rm -rf $(VENV) .venv-videosdk .venv-videosdk-? target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-videosdk-* target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f python/voicelane/_core.abi3.so
 
 $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
@@ -105,8 +111,8 @@ $(VENV)/.bench: $(VENV)/.base
 	@$(BIN)/python -m pip install --group bench
 	@touch $@
 
-# Its pins are not ours: an environment of its own.
-.venv-videosdk/.peer: $(VENV)/.base
-	@$(BIN)/python -m venv .venv-videosdk
-	@.venv-videosdk/bin/python -m pip install "videosdk-agents==1.0.30"
+# Its pins are not ours: environments of its own, .venv-videosdk-1 and the like.
+$(VENV)/.videosdk: $(VENV)/.base pyproject.toml scripts/videosdk-environments
+	@echo "VideoSDK Agents: two minutes of installing, where its pins are new"
+	@$(BIN)/python scripts/videosdk-environments
 	@touch $@

@@ -7,7 +7,7 @@ Takes one command a line and answers each with a line of JSON:
     backlog SECONDS     100 turns with that much waiting
     at_once SECONDS     pushes that much in one event, up to five times
 
-Where frames are paced, the clock is one of our own: a sleep moves it and takes no time.
+Where frames are paced, the clock is one of our own: every frame is due, and no wait takes time.
 """
 
 import asyncio
@@ -72,14 +72,17 @@ def voicelane_track(frame_type: Any) -> Peer:
 
     clock = Clock()
     asyncio.get_running_loop().time = lambda: clock.now_s  # type: ignore[method-assign]
-    asyncio.sleep = clock.sleep  # type: ignore[assignment]
     buffer = PlaybackBuffer(max_buffered_ms=700_000)
     track = PlaybackTrack(buffer, frame_type=frame_type)
 
     async def push(text: str) -> None:
         buffer.write_event(text)
 
-    return Peer(push, track.recv, bytes if frame_type == "bytes" else pcm_of_frame)
+    async def pull() -> Any:
+        clock.now_s += 0.020
+        return await track.recv()
+
+    return Peer(push, pull, bytes if frame_type == "bytes" else pcm_of_frame)
 
 
 def orjson_bytearray() -> Peer:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from clock import Clock
 from neighbour import neighbour, nothing_left
 
 # The same examples in every run, however slow the machine.
@@ -38,16 +40,26 @@ ON_BOTH_TRANSPORTS = frozenset(
         "test_update_session",
     )
 )
-# What azure-ai-voicelive's own transport cannot do.
-ON_THE_ENGINE = frozenset(("test_transport_fork", "test_transport_proxy"))
+
+
+@pytest.fixture(autouse=True)
+def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str | None:
+    """The name of the transport that every session of the test takes; None where that is left open."""
+    name: str | None = getattr(request, "param", None)
+    if name is not None:
+        monkeypatch.setenv("VOICELANE_TRANSPORT", name)
+    return name
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    is_async = metafunc.function.__code__.co_flags & inspect.CO_COROUTINE
+    if metafunc.module.__name__ in ON_BOTH_TRANSPORTS and is_async:
+        metafunc.parametrize("transport", ["sdk", "native"], indirect=True)
 
 
 @pytest.fixture
-def transport(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """The name of the transport that every session of the test takes."""
-    name: str = request.param
-    monkeypatch.setenv("VOICELANE_TRANSPORT", name)
-    return name
+async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    return Clock(monkeypatch)
 
 
 @pytest.fixture
@@ -55,13 +67,3 @@ async def bystander(transport: str) -> AsyncIterator[None]:
     """Another session of the process talks meanwhile, and nothing is left of either."""
     async with nothing_left(), neighbour():
         yield
-
-
-def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    is_async = metafunc.function.__code__.co_flags & 0x80
-    module = metafunc.module.__name__
-    if module in ON_BOTH_TRANSPORTS | ON_THE_ENGINE and is_async:
-        if "transport" not in metafunc.fixturenames:
-            metafunc.fixturenames.append("transport")
-        names = ["native"] if module in ON_THE_ENGINE else ["sdk", "native"]
-        metafunc.parametrize("transport", names, indirect=True)

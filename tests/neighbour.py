@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from pathlib import Path
+from typing import Any
 
+from left_behind import descriptors, new_descriptors, tasks_of_sessions, threads
 from support import EventLog, read_all, reply_pcm, until
 from voicelane import AzureVoiceLive
 from voicelane.simulator import Simulator
@@ -17,33 +17,16 @@ _FRAME = bytes(3840)
 _FRAME_WIRE_BYTES = 960
 
 
-def descriptors() -> dict[str, str]:
-    """The open file descriptors of this process, and what each of them is."""
-    found = {}
-    for name in os.listdir("/proc/self/fd"):
-        with suppress(FileNotFoundError):  # the one that lists them
-            found[name] = os.readlink(f"/proc/self/fd/{name}")
-    return found
-
-
-def engine_threads() -> list[str]:
-    """The names of the engine's threads, and of those that look up names for it."""
-    found = []
-    for path in Path("/proc/self/task").glob("*/comm"):
-        with suppress(FileNotFoundError, ProcessLookupError):
-            found.append(path.read_text().strip())
-    return [name for name in found if name.startswith(("voicelane", "tokio"))]
-
-
 @asynccontextmanager
 async def nothing_left() -> AsyncIterator[None]:
-    """No thread, descriptor or task is left of what is done within."""
-    tasks, before = asyncio.all_tasks(), descriptors()
+    """No thread of the engine, no descriptor and no task is left of what is done within."""
+    tasks, before = tasks_of_sessions(), descriptors()
 
-    def left() -> tuple[dict[str, str], list[str], set[asyncio.Task[object]]]:
-        opened = {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
-        begun = asyncio.all_tasks() - tasks - {asyncio.current_task()}
-        return opened, engine_threads(), begun
+    def left() -> tuple[dict[str, str], list[str], set[asyncio.Task[Any]]]:
+        of_engine = [name for name in threads() if name.startswith(("voicelane", "tokio"))]
+        begun = tasks_of_sessions() - tasks
+        # Of the fixture that this is in, the end is another task than the beginning.
+        return new_descriptors(before), of_engine, begun - {asyncio.current_task()}
 
     yield
     # A closed socket's other end sees it a moment later.

@@ -8,6 +8,7 @@ import os
 import wave
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,12 @@ from voicelane.events import EVENT_TYPES
 DATA = Path(__file__).parent / "data"
 AUDIO = Path(__file__).parent.parent / "examples" / "audio"
 TIMEOUT_S = 10.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
+
+# Tests that hold voicelane against what azure-ai-voicelive has since 1.3; it runs with older ones too.
+beside_client_1_3 = pytest.mark.skipif(
+    tuple(int(part) for part in version("azure-ai-voicelive").split(".")[:2]) < (1, 3),
+    reason="azure-ai-voicelive 1.3 is what it is held against",
+)
 
 
 class EventLog:

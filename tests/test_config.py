@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from azure.ai.voicelive import models
 
-from support import EventLog
+from support import EventLog, beside_client_1_3
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, config
 from voicelane.simulator import Simulator
 
@@ -75,6 +75,7 @@ def test_only_what_was_set_is_sent() -> None:
     assert added(turn_detection_threshold=0.3) == {"turn_detection": detection}
 
 
+@beside_client_1_3
 def test_the_sdks_enumerations_are_as_good_as_strings() -> None:
     sent = update(
         modalities=[models.Modality.TEXT, models.Modality.AUDIO],
@@ -107,6 +108,10 @@ def every_text(value: Any) -> list[str]:
 @pytest.mark.parametrize("none", [None, "none"])
 def test_no_turn_detection_is_said_by_null(none: str | None) -> None:
     assert added(turn_detection=none) == {"turn_detection": None}
+
+
+@beside_client_1_3
+def test_null_is_how_the_client_says_no_turn_detection() -> None:
     assert models.RequestSession(turn_detection=None).as_dict() == {"turn_detection": None}
 
 

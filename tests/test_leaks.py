@@ -6,14 +6,13 @@ import asyncio
 import gc
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
-from neighbour import descriptors
+from left_behind import descriptors, new_descriptors, tasks_of_sessions, threads
 from support import EventLog, service, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Faults, Simulator
@@ -67,7 +66,8 @@ async def refused_and_not_closed(sim: Simulator) -> None:
 
 async def never_ready(sim: Simulator) -> None:
     sim.faults = Faults(accept_silently=True)
-    with pytest.raises(errors.SessionNotReadyError):
+    # On a busy machine not even the connection comes to be in so little time.
+    with pytest.raises((errors.SessionNotReadyError, errors.ConnectTimeoutError)):
         await model_for(sim, connect_timeout_s=0.05).connect()
     sim.faults = Faults()
 
@@ -134,19 +134,19 @@ async def test_twenty_sessions_leave_no_descriptor_and_no_task(
     async with Simulator(audio_speed=1000) as sim:
         await opened_and_closed(sim)  # what is made once, such as an executor's threads
         await until(lambda: not sim._open)
-        tasks, before = asyncio.all_tasks(), descriptors()
+        await until(lambda: asyncio.all_tasks() == {asyncio.current_task()})
+        tasks, before = tasks_of_sessions(), descriptors()
         for _ in range(CYCLES):
             await way(sim)
         # Neither by the garbage collector's help nor by its delay.
         gc.disable()
         try:
             await until(lambda: not sim._open)  # the other end sees the close a moment later
-            await until(lambda: len(asyncio.all_tasks()) <= len(tasks))
-            left = {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
+            await until(lambda: tasks_of_sessions() == tasks)
+            await until(lambda: new_descriptors(before) == {})
+            await until(lambda: "voicelane-0" not in threads())
         finally:
             gc.enable()
-        assert asyncio.all_tasks() == tasks
-        assert left == {}
         assert unclosed_client_sessions() == []
 
 

@@ -12,29 +12,11 @@ from typing import Any
 
 import pytest
 
+from clock import Clock
 from voicelane import PlaybackBuffer, PlaybackPosition, PlaybackTrack
 from voicelane.errors import PlaybackEndedError, VoiceLiveError
 
 FRAME_S = 0.020
-
-
-class Clock:
-    """The loop's clock, driven by the sleeps alone."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.now_s = 100.0
-        self._sleep = asyncio.sleep
-        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: self.now_s)
-        monkeypatch.setattr(asyncio, "sleep", self.sleep)
-
-    async def sleep(self, seconds: float) -> None:
-        await self._sleep(0)
-        self.now_s += seconds
-
-
-@pytest.fixture
-async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
-    return Clock(monkeypatch)
 
 
 def samples(frames: int) -> bytes:
@@ -55,7 +37,7 @@ async def test_an_hour_of_frames_does_not_drift(clock: Clock, rate_hz: int) -> N
         clock.now_s += turn % 19 / 1000  # the caller's own work
         assert clock.now_s <= start_s + handed_out / rate_hz + FRAME_S
         handed_out += len(await track.recv()) // 4  # type: ignore[arg-type]
-        assert clock.now_s >= start_s + (handed_out - track.frame_frames) / rate_hz - 1e-9
+        assert clock.now_s >= start_s + (handed_out - track.frame_frames) / rate_hz - 1e-7
     assert clock.now_s - start_s == pytest.approx(handed_out / rate_hz, abs=FRAME_S)
 
 
@@ -84,6 +66,42 @@ async def test_after_a_suspension_it_goes_on_from_now(clock: Clock) -> None:
     assert second.pts - first.pts == 480  # type: ignore[union-attr]
 
 
+async def test_a_caller_that_gets_later_and_later_goes_on_from_now(clock: Clock) -> None:
+    pytest.importorskip("av")
+    track = PlaybackTrack(PlaybackBuffer(24_000), frame_type="av")
+    start_s, skipped, last_pts = clock.now_s, 0, -480
+    for _ in range(400):
+        pts = (await track.recv()).pts  # type: ignore[union-attr]
+        skipped += pts != last_pts + 480
+        last_pts = pts
+        assert clock.now_s - start_s - pts / 24_000 <= 1.0
+        clock.now_s += 0.025
+    assert skipped == 1, "5 ms later each time: a second after 200 frames"
+
+
+async def test_it_begins_on_the_next_10_ms_of_the_clock_and_stays_there(clock: Clock) -> None:
+    _, track = track_of()
+    clock.now_s += 0.0034
+    moments = []
+    for _ in range(3):
+        await track.recv()
+        moments.append(clock.now_s)
+    assert moments == pytest.approx([100.01, 100.03, 100.05], abs=1e-7)
+
+
+async def test_tracks_that_begin_at_any_time_wake_the_loop_twice_a_frame(clock: Clock) -> None:
+    async def listen(track: PlaybackTrack, wait_s: float) -> None:
+        await asyncio.sleep(wait_s)
+        for _ in range(52):
+            await track.recv()
+
+    listeners = [listen(track_of()[1], n * 0.00037) for n in range(50)]
+    before = len(clock.timers)
+    await asyncio.gather(*listeners)
+    in_a_second = [timer for timer in clock.timers[before:] if 100.03 < timer.when() <= 101.03]
+    assert len(in_a_second) == 100
+
+
 async def test_every_sample_is_handed_out_once_and_in_order(clock: Clock) -> None:
     buffer, track = track_of()
     pcm = array("h", range(1, 10_001)).tobytes()
@@ -97,7 +115,7 @@ async def test_a_cancelled_recv_takes_nothing(clock: Clock) -> None:
     buffer.write(samples(960))
     await track.recv()
     waiting = asyncio.create_task(track.recv())
-    await clock._sleep(0)
+    await asyncio.sleep(0)
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
@@ -207,14 +225,15 @@ async def test_a_stopped_track_is_ended_and_its_buffer_is_not(clock: Clock) -> N
     buffer.write(samples(960))
     await track.recv()
     waiting = asyncio.create_task(track.recv())
-    await clock._sleep(0)
+    await asyncio.sleep(0)
     assert (track.kind, track.readyState) == ("audio", "live")
     track.stop()
     track.stop()
     assert (track.readyState, told) == ("ended", ["ended"])
-    for attempt in (waiting, track.recv()):
+    for attempt, after_s in ((track.recv(), 0), (waiting, FRAME_S)):
         with pytest.raises(PlaybackEndedError, match="stopped"):
             await attempt
+        assert clock.now_s == pytest.approx(100 + after_s)
     assert issubclass(PlaybackEndedError, VoiceLiveError)
     assert buffer.buffered_ms == 20
     assert len(await other.recv()) == 960  # type: ignore[arg-type]

@@ -192,6 +192,22 @@ def test_responses_are_asked_for_one_at_a_time() -> None:
     assert (first.response_id, second.response_id) == ("r1", "r2")
 
 
+def test_the_end_of_another_response_forgets_no_request_and_makes_none() -> None:
+    service = Service()
+    first, asked = service.is_asked()
+    second, _ = service.is_asked()
+    assert len(sent(asked)) == 1
+    assert sent(service.finishes("stale", "cancelled")) == []
+    service.creates("r1")
+    assert sent(service.finishes("stale", "cancelled")) == []
+    ended = service.finishes("r1")
+    assert ended[0] == ReplyDone(first)
+    assert first.response_id == "r1"
+    assert len(sent(ended)) == 1
+    service.creates("r2")
+    assert service.finishes("r2")[0] == ReplyDone(second)
+
+
 def test_a_refused_request_fails_and_does_not_block_the_next() -> None:
     service = Service()
     first, asked = service.is_asked()

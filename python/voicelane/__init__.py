@@ -16,6 +16,7 @@ from ._core import (
     Resampler,
     __version__,
     build_info,
+    read_many,
 )
 from .actions import MCPApprovalRequest
 from .config import AzureVoiceLiveConfig
@@ -49,4 +50,5 @@ __all__ = [
     "errors",
     "events",
     "feed_many",
+    "read_many",
 ]

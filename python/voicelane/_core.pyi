@@ -7,7 +7,7 @@ its owner may write to it meanwhile.
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, Self, final
 
 from typing_extensions import Buffer
@@ -17,6 +17,7 @@ __all__ = [
     "CaptureEncoder",
     "ConcurrencyError",
     "Connection",
+    "Interrupted",
     "Mailbox",
     "PlaybackBuffer",
     "PlaybackPosition",
@@ -26,6 +27,7 @@ __all__ = [
     "build_info",
     "engine_forked",
     "put_many",
+    "read_many",
     "set_engine_threads",
 ]
 
@@ -308,7 +310,26 @@ class PlaybackBuffer:
         """Declare the utterance complete: running dry from here on is no underrun."""
 
     def read(self, num_frames: int, /) -> bytes:
-        """Take the next frames: always `num_frames`, silence where there are none."""
+        """Take the next frames: always `num_frames`, silence where there are none.
+
+        Returns:
+            Interleaved s16le PCM: `num_frames * output_channels` samples.
+
+        Raises:
+            ValueError: a negative number of frames, or more than 2^28 samples.
+            TypeError: no whole number.
+            ConcurrencyError: another thread is reading.
+        """
+
+    def take(self, num_frames: int, /) -> tuple[bytes, int]:
+        """Take the next frames as `read` does, and tell how many of them are real.
+
+        Returns:
+            The PCM as from `read`, and the real frames in it, which come first; the rest is silence.
+
+        Raises:
+            ValueError, TypeError, ConcurrencyError: as `read`.
+        """
 
     def read_into(self, buffer: Buffer, /) -> int:
         """Fill a writable buffer of int16 or bytes with the next frames.
@@ -381,6 +402,24 @@ class PlaybackBuffer:
     @property
     def output_channels(self) -> int:
         """Channels of what is read."""
+
+def read_many(buffers: Iterable[PlaybackBuffer], num_frames: int, /) -> list[bytes]:
+    """Take the next frames of many buffers in one call: from all, or from none where one is refused.
+
+    Args:
+        buffers: each of them once.
+        num_frames: frames of each, at its own `output_rate_hz`.
+
+    Returns:
+        For each buffer, in order, what its `PlaybackBuffer.read` gives: s16le PCM of
+        `num_frames * output_channels` samples, silence where there is nothing.
+
+    Raises:
+        ValueError: a buffer that stands there twice (both are named by index), a negative number of
+            frames, or more than 2^28 samples of one buffer.
+        TypeError: what is no `PlaybackBuffer`, by its index; no iterable; no whole number.
+        ConcurrencyError: another thread is reading one of them, named by its index.
+    """
 
 @final
 class Uplink:
@@ -464,6 +503,22 @@ class Mailbox:
         """The numbers of the connections that have something; the descriptor is silent again."""
 
 @final
+class Interrupted:
+    """Playback was interrupted, because the user began to speak."""
+
+    @property
+    def position(self) -> PlaybackPosition:
+        """What was heard by then."""
+
+    @property
+    def unheard_frames(self) -> int:
+        """Frames that were still to be heard."""
+
+    @property
+    def dropped_before_frames(self) -> int:
+        """Frames that had been dropped before, in all."""
+
+@final
 class Connection:
     """A connection of the engine. It begins to connect at once; dropped, it is cut off.
 
@@ -477,6 +532,7 @@ class Connection:
         close_timeout_s: For the other side to say that it closes too.
         ca_file: PEM certificates to trust beside the platform's.
         playback: Takes the audio; without it, `take` gives its text.
+        interrupt_fade_ms: How long playback fades when the user begins to speak.
 
     Raises:
         ValueError: The URL or a header cannot be sent.
@@ -495,6 +551,7 @@ class Connection:
         close_timeout_s: float,
         ca_file: str | os.PathLike[str] | None = None,
         playback: PlaybackBuffer | None = None,
+        interrupt_fade_ms: int = 0,
     ) -> Connection: ...
     @property
     def is_here(self) -> bool:
@@ -508,10 +565,11 @@ class Connection:
         `("ended", code, reason)`.
         """
 
-    def take(self) -> list[bytes | AudioDelta | ValueError]:
+    def take(self) -> list[bytes | AudioDelta | Interrupted | ValueError]:
         """All that came, in order.
 
-        Events' texts; audio that is in the playback buffer (of deltas in a row the sum); what cannot be read.
+        Events' texts; audio that is in the playback buffer (of deltas in a row the sum); where the user
+        began to speak, before that event, how playback was interrupted; what cannot be read.
         """
 
     def send(self, text: str, /) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from .errors import ServiceError, VoiceLiveError
 from .reply import Reply
@@ -25,9 +25,37 @@ class Send:
     event: Mapping[str, Any]
 
 
+class PlayHead(Protocol):
+    """Which item is being heard, and how much of it was."""
+
+    @property
+    def item_id(self) -> str | None: ...
+    @property
+    def content_index(self) -> int: ...
+    @property
+    def audio_end_ms(self) -> int: ...
+
+
+class Interrupted(Protocol):
+    """How playback was interrupted."""
+
+    @property
+    def position(self) -> PlayHead: ...
+    @property
+    def unheard_frames(self) -> int: ...
+    @property
+    def dropped_before_frames(self) -> int: ...
+
+
 @dataclass(frozen=True, slots=True)
 class InterruptPlayback:
-    """Drop what was received and not yet heard."""
+    """Drop what was received and not yet heard.
+
+    Attributes:
+        done: how the transport did it already; None where it is still to be done.
+    """
+
+    done: Interrupted | None = None
 
 
 @dataclass(frozen=True, slots=True)

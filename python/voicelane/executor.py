@@ -69,9 +69,9 @@ class Executor:
                     if event == "user_speech_ended":
                         self.playout.user_speech_ended()
                     self._emit(event, payload)
-                case InterruptPlayback():
+                case InterruptPlayback(done):
                     link.silence()
-                    self.playout.interrupt()
+                    self.playout.interrupt(done)
                 case ResponseBegun(response_id):
                     self._observer.response_begun(response_id)
                 case SpeechBegins(frames):

@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ._core import PlaybackBuffer
+from ._core import Interrupted, PlaybackBuffer
 from .actions import Action
 from .errors import ServiceError, SessionNotReadyError, VoiceLiveError
 from .logs import session_logger
@@ -58,6 +58,7 @@ class Link:
         self._refused: ServiceError | None = None
         self._updates: OrderedDict[str, asyncio.Future[None]] = OrderedDict()
         self.replayed_ids: set[str] = set()
+        self._interrupted: Interrupted | None = None
         self._reader: asyncio.Task[None] | None = None
         self._task: asyncio.Task[VoiceLiveError | None] | None = None
 
@@ -196,6 +197,8 @@ class Link:
                     self._read_text(one)
                 case ValueError():
                     self._report(one)
+                case Interrupted():
+                    self._interrupted = one
                 case played:
                     self._obey(self, self.conversation.handle_audio(played))
                     if played.trimmed_bytes:
@@ -215,7 +218,8 @@ class Link:
     def _handle(self, text: bytes) -> None:
         conversation = self.conversation
         if self.transport.writes_playback:
-            self._obey(self, conversation.handle(json.loads(text)))
+            interrupted, self._interrupted = self._interrupted, None
+            self._obey(self, conversation.handle(json.loads(text), interrupted))
             return
         accepted = conversation.accepted_response_id
         delta = self._playback.write_event(text, response_id=accepted)

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import uuid
+from asyncio import get_running_loop
 from collections.abc import Callable
 from fractions import Fraction
 from importlib.util import find_spec
+from math import ceil
 from typing import TYPE_CHECKING, Literal
 
 from ._core import PlaybackBuffer, PlaybackPosition
 from .emitter import EventEmitter
 from .errors import PlaybackEndedError
+from .pacer import Pacer
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -22,6 +24,9 @@ FRAME_MS = 20
 _CATCH_UP_PACE = 2
 # One that is later than this was suspended: what it missed is over.
 _LATEST_S = 1.0
+# Tracks begin on the same instants of the clock, wherever they were made: the loop wakes twice a frame for
+# all of them, and the work of a frame is not all at one moment.
+_GRID_S = 0.010
 _AV_LAYOUTS = ("mono", "stereo", "2.1", "4.0", "5.0", "5.1", "6.1", "7.1")
 
 
@@ -32,6 +37,10 @@ class PlaybackTrack(EventEmitter):
     comes late gets its frames one by one at twice the pace, until it is back on schedule: nothing is
     lost, and no burst overruns what listens. One that is more than a second late goes on from now; the
     timestamps then skip what it missed.
+
+    All tracks of an event loop wait by one timer. A track begins with the next 10 ms of the loop's clock,
+    so its first frame comes up to 10 ms after it is asked for; a frame comes within the millisecond (the
+    timer's resolution) in which it is due.
 
     It is a track to aiortc (``RTCPeerConnection.addTrack``), whose frames are PyAV's.
 
@@ -74,16 +83,19 @@ class PlaybackTrack(EventEmitter):
         self.frame_frames = playback.output_rate_hz * FRAME_MS // 1000
         self.id = str(uuid.uuid4())
         self._as_av = frame_type == "av" or (frame_type == "auto" and find_spec("av") is not None)
-        self._pcm = bytearray(self.frame_frames * playback.output_channels * 2)
+        self._pacer: Pacer | None = None
         self._rate_hz = playback.output_rate_hz
         self._time_base = Fraction(1, self._rate_hz)
         self._frame_s = self.frame_frames / self._rate_hz
         self._grace_frames = round(grace_ms * self._rate_hz / 1000)
         self._stopped = False
-        # The schedule: frame `_next_frame` of the listener's clock is due that long after the start.
-        self._started_s: float | None = None
+        # The schedule: frame `_next_frame` of the listener's clock is on time that long after the start,
+        # and due then or, to who is late, half a frame after the one before.
+        self._started_s = 0.0
         self._next_frame = 0
-        self._last_s = 0.0
+        self._on_time_s = 0.0
+        self._due_s = 0.0
+        self._catch_up_s = self._frame_s / _CATCH_UP_PACE
         self._speaking = False
         self._silent_frames = 0
 
@@ -107,14 +119,24 @@ class PlaybackTrack(EventEmitter):
         Raises:
             PlaybackEndedError: `stop` was called; to aiortc, its own `MediaStreamError`.
         """
-        await self._wait_until_due()
+        pacer = self._pacer
+        if pacer is None or pacer.loop is not get_running_loop():
+            pacer = self._begin()
+        now_s = pacer.time()
+        # Looked at again after waiting: another `recv` may have taken the turn.
+        while self._due_s > now_s and not self._stopped:
+            now_s = await pacer.sleep_until(self._due_s)
+        if self._stopped:
+            raise _ended_error()("expected a live track, got one that was stopped")
+        if now_s - self._on_time_s > _LATEST_S:
+            self._skip_to(now_s)
         first_frame = self._next_frame
-        self._next_frame += self.frame_frames
-        heard_frames = self.playback.read_into(self._pcm)
-        pcm = bytes(self._pcm)
-        frame = self._av_frame(pcm, first_frame) if self._as_av else pcm
-        self._note_speech(heard_frames)
-        return frame
+        self._set_next(first_frame + self.frame_frames)
+        self._due_s = max(self._on_time_s, now_s + self._catch_up_s)
+        pcm, heard_frames = self.playback.take(self.frame_frames)
+        if heard_frames or self._speaking:
+            self._note_speech(heard_frames)
+        return self._av_frame(pcm, first_frame) if self._as_av else pcm
 
     def stop(self) -> None:
         """Ends the track; a `recv` that waits ends when it is due. Idempotent. What is buffered stays."""
@@ -126,28 +148,23 @@ class PlaybackTrack(EventEmitter):
         """Drops what was not yet heard. Returns what was."""
         return self.playback.interrupt(fade_ms=fade_ms)
 
-    async def _wait_until_due(self) -> None:
-        clock = asyncio.get_running_loop().time
-        while not self._stopped:
-            now_s = clock()
-            wait_s = self._due_s(now_s) - now_s
-            if wait_s <= 0:
-                self._last_s = now_s
-                return
-            # Looked at again afterwards: another `recv` may have taken the turn.
-            await asyncio.sleep(wait_s)
-        raise _ended_error()("expected a live track, got one that was stopped")
+    def _begin(self) -> Pacer:
+        """Waits on the running loop from now on."""
+        pacer = Pacer.of_running_loop()
+        if self._pacer is None:
+            self._started_s = ceil(pacer.time() / _GRID_S) * _GRID_S
+            self._set_next(0)
+            self._due_s = self._on_time_s
+        self._pacer = pacer
+        return pacer
 
-    def _due_s(self, now_s: float) -> float:
-        if self._started_s is None:
-            self._started_s = now_s
-            return now_s
-        due_s = self._started_s + self._next_frame / self._rate_hz
-        if now_s - due_s > _LATEST_S:
-            missed = int((now_s - due_s) / self._frame_s)
-            self._next_frame += missed * self.frame_frames
-            due_s = self._started_s + self._next_frame / self._rate_hz
-        return max(due_s, self._last_s + self._frame_s / _CATCH_UP_PACE)
+    def _set_next(self, frame: int) -> None:
+        self._next_frame = frame
+        self._on_time_s = self._started_s + frame / self._rate_hz
+
+    def _skip_to(self, now_s: float) -> None:
+        missed = int((now_s - self._on_time_s) / self._frame_s)
+        self._set_next(self._next_frame + missed * self.frame_frames)
 
     def _av_frame(self, pcm: bytes, first_frame: int) -> AudioFrame:
         from av import AudioFrame

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ._core import PlaybackBuffer
+from .actions import Interrupted
 from .metrics import Metrics
 from .play_head import PlayHeadWatch, Progress
 
@@ -55,13 +56,18 @@ class Playout:
         """Calls back once everything that is in the buffer now was heard, or dropped."""
         self._head.when(Progress.PASSED, self._playback.stats()["written_frames"], reached)
 
-    def interrupt(self) -> None:
-        """Drops what was not heard yet."""
-        if self._playback.buffered_ms > 0:
+    def interrupt(self, done: Interrupted | None = None) -> None:
+        """Drops what was not heard yet, unless that was done."""
+        if done is not None:
+            unheard, dropped = done.unheard_frames > 0, done.dropped_before_frames
+        else:
+            unheard = self._playback.buffered_ms > 0
             dropped = self._head.progress()[Progress.DROPPED]
+        if unheard:
             self._metrics.silence.start(time.monotonic())
             self._head.when(Progress.DROPPED, dropped + 1, self._silent)
-        self._playback.interrupt(fade_ms=INTERRUPT_FADE_MS)
+        if done is None:
+            self._playback.interrupt(fade_ms=INTERRUPT_FADE_MS)
         self._head.give_up(Progress.HEARD)
         self._head.check()
         self._ended()

@@ -15,7 +15,9 @@ from .actions import (
     Action,
     Emit,
     Fault,
+    Interrupted,
     InterruptPlayback,
+    PlayHead,
     ReplyDone,
     ReplyFailed,
     ResponseBegun,
@@ -35,17 +37,6 @@ from .wire_values import mapping
 # How many items the bookkeeping looks back: a conversation may last an hour.
 _REMEMBERED_ITEMS = 64
 _MAX_WAITING_RESPONSES = 64
-
-
-class PlayHead(Protocol):
-    """Which item is being heard, and how much of it was."""
-
-    @property
-    def item_id(self) -> str | None: ...
-    @property
-    def content_index(self) -> int: ...
-    @property
-    def audio_end_ms(self) -> int: ...
 
 
 class AudioDelta(Protocol):
@@ -86,6 +77,7 @@ class Conversation:
         open_calls: OpenCalls | None = None,
         mcp_labels: Callable[[], Collection[str]] = frozenset,
     ) -> None:
+        self._interrupted: Interrupted | None = None
         self._play_head = play_head
         self._sample_rate_hz = sample_rate_hz
         self._history = History() if history is None else history
@@ -147,9 +139,15 @@ class Conversation:
         """Whether audio of a response is being received."""
         return self._agent_is_speaking
 
-    def handle(self, event: Mapping[str, Any]) -> list[Action]:
-        """What follows from a server event that is no audio delta. Unknown ones are let pass."""
+    def handle(
+        self, event: Mapping[str, Any], interrupted: Interrupted | None = None
+    ) -> list[Action]:
+        """What follows from a server event that is no audio delta. Unknown ones are let pass.
+
+        With `interrupted`, playback was interrupted when the event came.
+        """
         handler = self._handlers.get(str(event.get("type")))
+        self._interrupted = interrupted
         return handler(event) if handler else []
 
     def handle_audio(self, delta: AudioDelta) -> list[Action]:
@@ -226,6 +224,7 @@ class Conversation:
         refused = self._requested
         if refused is None or error.event_id not in (None, _event_id(refused)):
             return [Fault(error)]
+        self._requested = None
         return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
 
     def _ask_again(self, event_id: str | None) -> bool:
@@ -343,8 +342,10 @@ class Conversation:
         return self.request_response(reply or Reply())
 
     def _next_response(self) -> list[Action]:
-        self._requested = None
-        return self._request(self._waiting.popleft()) if self._waiting else []
+        """Asks for what waits, unless a response is active or on its way."""
+        if self._active or self._requested or not self._waiting:
+            return []
+        return self._request(self._waiting.popleft())
 
     def _request(self, reply: Reply) -> list[Action]:
         self._requested = reply
@@ -362,15 +363,15 @@ class Conversation:
     def _cut_off(self, *, cancel: bool) -> list[Action]:
         """Ends what is being said: the service must know how much of it was heard."""
         self._audible = False
-        actions: list[Action] = [InterruptPlayback()]
+        interrupted, self._interrupted = self._interrupted, None
+        actions: list[Action] = [InterruptPlayback(interrupted)]
         if cancel:
             response_id = self._active.response_id if self._active else None
             actions.append(Send({"type": "response.cancel", "response_id": response_id}))
         self._agent_is_speaking = False
-        return actions + self._truncate()
+        return actions + self._truncate(interrupted.position if interrupted else self._play_head())
 
-    def _truncate(self) -> list[Action]:
-        head = self._play_head()
+    def _truncate(self, head: PlayHead) -> list[Action]:
         item_id = head.item_id or ""
         received_ms = self._received_ms(item_id)
         self._received_frames.pop(item_id, None)

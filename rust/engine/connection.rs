@@ -11,14 +11,13 @@ use tokio::task::AbortHandle;
 
 use super::dial::{Target, dial};
 use super::doorbell::Bell;
-use super::downlink::{Downlink, Gate};
+use super::downlink::{Downlink, Gate, Playback};
 use super::driver::Driver;
 use super::fault::{ConnectFault, Ended};
 use super::inbox::{Inbox, Standing};
 use super::mailbox::Mailbox;
 use super::runtime::{Engine, Worker};
 use super::uplink::Uplink;
-use crate::playback::PlaybackWriter;
 
 /// Texts that wait for the socket outside the uplink: settings and history.
 const MAX_TEXTS: usize = 1024;
@@ -111,7 +110,7 @@ impl Connection {
         options: Options,
         session: u64,
         mailbox: Arc<Mailbox>,
-        playback: Option<Arc<Mutex<PlaybackWriter>>>,
+        playback: Option<Playback>,
     ) -> Self {
         let worker = Arc::clone(engine.worker());
         let shared = Arc::new(Shared {

@@ -46,6 +46,11 @@ impl Doorbell {
         }
     }
 
+    /// Forgets who rang: each of them keeps this.
+    pub fn forget(&self) {
+        while self.rang.pop().is_some() {}
+    }
+
     /// Wakes the sessions whose bell rang, for ever.
     pub async fn answer(&self) {
         loop {
@@ -85,6 +90,11 @@ impl Bell {
     /// Whom to wake; to be said before looking for what there is to do.
     pub fn register(&self, task: &Waker) {
         self.task.register(task);
+    }
+
+    /// There is nobody to wake any more.
+    pub fn forget(&self) {
+        self.task.take();
     }
 
     fn answered(&self) {

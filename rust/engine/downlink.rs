@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::inbox::{Inbox, Incoming};
-use crate::playback::{AudioDelta, PlaybackWriter};
+use crate::playback::{AudioDelta, PlaybackControl, PlaybackWriter};
 use crate::wire::event::{self, Event};
 
 /// Which response is to be heard.
@@ -39,31 +39,42 @@ impl Gate {
     }
 }
 
+/// Where the audio goes.
+#[derive(Debug, Clone)]
+pub struct Playback {
+    /// Shared with who else may write.
+    pub writer: Arc<Mutex<PlaybackWriter>>,
+    /// Cuts it off.
+    pub control: PlaybackControl,
+    /// How long it fades then.
+    pub interrupt_fade_ms: u32,
+}
+
 /// Takes server events, one by one.
 #[derive(Debug)]
 pub struct Downlink {
-    playback: Option<Arc<Mutex<PlaybackWriter>>>,
+    playback: Option<Playback>,
     gate: Arc<Gate>,
     inbox: Arc<Inbox>,
 }
 
 impl Downlink {
     /// Without `playback`, audio goes to the inbox as the text that it came in.
-    pub fn new(playback: Option<Arc<Mutex<PlaybackWriter>>>, gate: Arc<Gate>, inbox: Arc<Inbox>) -> Self {
+    pub fn new(playback: Option<Playback>, gate: Arc<Gate>, inbox: Arc<Inbox>) -> Self {
         Self { playback, gate, inbox }
     }
 
     /// Takes the text of a server event, whole.
     pub fn receive(&self, text: Bytes) {
         let Some(playback) = &self.playback else { return self.inbox.put(Incoming::Text(text)) };
-        let mut playback = playback.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut writer = playback.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut audible = self.gate.audible();
         // A response that does not say its name is nobody's: "" is no id.
         let response_id = audible.response_id.as_deref().unwrap_or_default();
-        match playback.write_event_trimmed(&text, Some(response_id)) {
+        match writer.write_event_trimmed(&text, Some(response_id)) {
             Ok(Some(delta)) => self.written(delta, &mut audible),
             Ok(None) => {
-                follow(&text, &mut audible, &mut playback);
+                self.follow(&text, &mut audible, &mut writer, playback);
                 self.inbox.put(Incoming::Text(text));
             }
             Err(error) => self.inbox.put(Incoming::Unreadable(error)),
@@ -77,20 +88,26 @@ impl Downlink {
         let is_first = !std::mem::replace(&mut audible.is_speaking, true);
         self.inbox.put_audio(delta, is_first);
     }
-}
 
-/// Keeps the gate, and declares utterances complete, at the very place in the stream where that is said.
-fn follow(text: &[u8], audible: &mut Audible, playback: &mut PlaybackWriter) {
-    let Some(event) = event::parse(text) else { return };
-    match event {
-        Event::ResponseCreated { response_id } => *audible = Audible { response_id, is_speaking: false },
-        Event::SpeechStarted => *audible = Audible::default(),
-        Event::AudioDone { response_id } | Event::ResponseDone { response_id } => {
-            if audible.is_speaking && response_id == audible.response_id {
-                audible.is_speaking = false;
-                playback.finish();
+    /// What an event means for the audio, at its very place in the stream: Python, which is told of it next, may
+    /// be late, and what is written until then is not to be cut off with what was written before.
+    fn follow(&self, text: &[u8], audible: &mut Audible, writer: &mut PlaybackWriter, playback: &Playback) {
+        let Some(event) = event::parse(text) else { return };
+        match event {
+            Event::ResponseCreated { response_id } => *audible = Audible { response_id, is_speaking: false },
+            Event::SpeechStarted => {
+                *audible = Audible::default();
+                let stats = playback.control.stats();
+                let position = playback.control.interrupt(playback.interrupt_fade_ms);
+                self.inbox.put(Incoming::Interrupted { position, stats });
             }
+            Event::AudioDone { response_id } | Event::ResponseDone { response_id } => {
+                if audible.is_speaking && response_id == audible.response_id {
+                    audible.is_speaking = false;
+                    writer.finish();
+                }
+            }
+            Event::Other => {}
         }
-        Event::Other => {}
     }
 }

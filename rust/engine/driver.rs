@@ -70,17 +70,17 @@ impl Driver {
 
     /// Reads and writes until the connection is over, and says why it is.
     pub async fn run(mut self) -> Ended {
-        let ended = loop {
+        loop {
             match std::future::poll_fn(|cx| self.poll_turn(cx)).await {
-                Turn::Close(close) => break self.close(close).await,
+                Turn::Close(close) => return self.close(close).await,
                 Turn::Silence if self.was_asked => {
-                    break Ended::abnormal("no answer to a ping");
+                    return Ended::abnormal("no answer to a ping");
                 }
                 Turn::Silence => {
                     self.was_asked = true;
                     self.silence.as_mut().reset(Instant::now() + self.heartbeat / 2);
                     if let Err(error) = self.start_send(Message::Ping(Bytes::new())) {
-                        break self.broken(error).await;
+                        return self.broken(error).await;
                     }
                 }
                 Turn::Message(message) => {
@@ -89,18 +89,14 @@ impl Driver {
                     match message {
                         Some(Ok(Message::Text(text))) => self.downlink.receive(text.into()),
                         Some(Ok(Message::Binary(text))) => self.downlink.receive(text),
-                        Some(Ok(Message::Close(frame))) => break self.closed(frame).await,
+                        Some(Ok(Message::Close(frame))) => return self.closed(frame).await,
                         Some(Ok(_)) => {}
-                        Some(Err(error)) => break self.broken(error).await,
-                        None => break Ended::abnormal(""),
+                        Some(Err(error)) => return self.broken(error).await,
+                        None => return Ended::abnormal(""),
                     }
                 }
             }
-        };
-        if let Some(uplink) = &self.uplink {
-            uplink.settle();
         }
-        ended
     }
 
     fn poll_turn(&mut self, cx: &mut Context<'_>) -> Poll<Turn> {
@@ -194,6 +190,16 @@ impl Driver {
             let _ = timeout(LAST_WORDS, self.socket.send(Message::Close(Some(frame)))).await;
         }
         Ended { code, reason }
+    }
+}
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        // Whoever could still wake this task would keep the runtime with it.
+        self.shared.bell().forget();
+        if let Some(uplink) = &self.uplink {
+            uplink.forget_sender();
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::fault::{ConnectFault, Ended};
 use super::mailbox::Mailbox;
 use crate::Error;
-use crate::playback::AudioDelta;
+use crate::playback::{AudioDelta, PlaybackPosition, PlaybackStats};
 
 /// What may wait before the socket is left alone: more than a reply's transcript.
 const MAX_EVENTS: usize = 1024;
@@ -23,6 +23,13 @@ pub enum Incoming {
     Text(Bytes),
     /// Audio that is in the playback buffer: of deltas in a row, the sum.
     Audio(AudioDelta),
+    /// The user began to speak, which the next event tells: playback was interrupted.
+    Interrupted {
+        /// What was heard by then.
+        position: PlaybackPosition,
+        /// The buffer's counters right before.
+        stats: PlaybackStats,
+    },
     /// Audio that could not be read.
     Unreadable(Error),
 }
@@ -99,7 +106,8 @@ impl Inbox {
             state.standing = standing;
         }
         drop(state);
-        self.announce();
+        // Also where an announcement is out already: who waits for this may take no events.
+        self.mailbox.ring(self.session);
     }
 
     /// Whether the socket is to be left alone; then `waiting` is woken when there is room.
@@ -143,6 +151,6 @@ impl Inbox {
 fn num_bytes(event: &Incoming) -> usize {
     match event {
         Incoming::Text(text) => text.len(),
-        Incoming::Audio(_) | Incoming::Unreadable(_) => 0,
+        Incoming::Audio(_) | Incoming::Interrupted { .. } | Incoming::Unreadable(_) => 0,
     }
 }

@@ -124,6 +124,7 @@ impl Drop for Engine {
             let _ = stop.send(());
             let _ = thread.join();
         }
+        self.workers.iter().for_each(|worker| worker.doorbell.forget());
     }
 }
 

@@ -148,6 +148,12 @@ impl Uplink {
         self.sender.register(sender);
     }
 
+    /// There is no sender for now.
+    pub fn forget_sender(&self) {
+        self.sender.take();
+        self.settle();
+    }
+
     /// What was taken is not in flight any more: it was sent, or its connection is gone.
     pub fn settle(&self) {
         self.in_flight.store(false, Ordering::Release);

@@ -9,9 +9,10 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use super::playback::{AudioDelta, PlaybackBuffer};
+use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition};
 use super::uplink::Uplink;
 use crate::engine::{self, Close, ConnectFault, Engine, Incoming, Options, Standing, Target};
+use crate::playback;
 
 /// Wakes one event loop for all its connections.
 #[derive(Debug)]
@@ -39,6 +40,32 @@ impl Mailbox {
 #[pyclass(frozen, module = "voicelane._core")]
 pub struct Connection(engine::Connection);
 
+/// Playback was interrupted, because the user began to speak.
+#[derive(Debug)]
+#[pyclass(frozen, module = "voicelane._core")]
+pub struct Interrupted {
+    position: playback::PlaybackPosition,
+    stats: playback::PlaybackStats,
+}
+
+#[pymethods]
+impl Interrupted {
+    #[getter]
+    fn position(&self) -> PlaybackPosition {
+        self.position.clone().into()
+    }
+
+    #[getter]
+    fn unheard_frames(&self) -> u64 {
+        self.stats.buffered_frames
+    }
+
+    #[getter]
+    fn dropped_before_frames(&self) -> u64 {
+        self.stats.dropped_frames
+    }
+}
+
 /// `("connecting",)`, `("open",)`, `("failed", kind, text, status, retry_after)` or `("ended", code, reason)`.
 #[derive(IntoPyObject)]
 enum StandingTuple {
@@ -51,10 +78,10 @@ enum StandingTuple {
 impl Connection {
     #[new]
     #[pyo3(signature = (
-        session, mailbox, url, headers, *,
-        connect_timeout_s, heartbeat_s, close_timeout_s, ca_file=None, playback=None,
+        session, mailbox, url, headers, *, connect_timeout_s, heartbeat_s, close_timeout_s,
+        ca_file=None, playback=None, interrupt_fade_ms=0,
     ))]
-    #[allow(clippy::too_many_arguments, reason = "named ones, in Python")]
+    #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn new(
         session: u64,
         mailbox: &Mailbox,
@@ -65,6 +92,7 @@ impl Connection {
         close_timeout_s: f64,
         ca_file: Option<std::path::PathBuf>,
         playback: Option<&PlaybackBuffer>,
+        interrupt_fade_ms: u32,
     ) -> PyResult<Self> {
         let url: Uri = url.parse().map_err(|error| refused("a URL", &error))?;
         let target = Target { url, headers: header_map(headers)?, ca_file };
@@ -75,7 +103,7 @@ impl Connection {
             close_timeout: duration("close_timeout_s", close_timeout_s)?,
         };
         let engine = Engine::of_process()?;
-        let playback = playback.map(PlaybackBuffer::writer);
+        let playback = playback.map(|playback| playback.for_engine(interrupt_fade_ms));
         Ok(Self(engine::Connection::open(engine, options, session, Arc::clone(&mailbox.0), playback)))
     }
 
@@ -101,6 +129,9 @@ impl Connection {
             match event {
                 Incoming::Text(text) => events.append(PyBytes::new(py, &text))?,
                 Incoming::Audio(delta) => events.append(AudioDelta::from(delta))?,
+                Incoming::Interrupted { position, stats } => {
+                    events.append(Interrupted { position, stats })?
+                }
                 Incoming::Unreadable(error) => events.append(PyErr::from(error).into_value(py))?,
             }
         }

@@ -24,11 +24,11 @@ mod _core {
     use super::capture::CaptureEncoder;
     #[cfg(unix)]
     #[pymodule_export]
-    use super::engine::{Connection, Mailbox, engine_forked, set_engine_threads};
+    use super::engine::{Connection, Interrupted, Mailbox, engine_forked, set_engine_threads};
     #[pymodule_export]
     use super::error::ConcurrencyError;
     #[pymodule_export]
-    use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition};
+    use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition, read_many};
     #[pymodule_export]
     use super::resampler::Resampler;
     #[cfg(unix)]

@@ -1,5 +1,6 @@
 //! `PlaybackBuffer` for Python.
 
+use std::ptr;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
@@ -9,6 +10,8 @@ use pyo3::types::{PyBytes, PyDict};
 use super::argument::{Name, Number};
 use super::buffer::{PcmTarget, keep_small, read_pcm};
 use super::error::concurrent_use;
+#[cfg(unix)]
+use crate::engine;
 use crate::playback::{self, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
 
 /// One end of the buffer, for one thread at a time.
@@ -123,23 +126,15 @@ impl PlaybackBuffer {
     }
 
     #[pyo3(signature = (num_frames, /))]
-    fn read<'py>(&self, py: Python<'py>, num_frames: usize) -> PyResult<Bound<'py, PyBytes>> {
+    fn read<'py>(&self, py: Python<'py>, num_frames: Number) -> PyResult<Bound<'py, PyBytes>> {
+        Ok(self.take(py, num_frames)?.0)
+    }
+
+    #[pyo3(signature = (num_frames, /))]
+    fn take<'py>(&self, py: Python<'py>, num_frames: Number) -> PyResult<(Bound<'py, PyBytes>, usize)> {
         let mut consumer = lock(&self.reader, CONSUMER)?;
-        let reader = &mut consumer.reader;
-        let num_samples =
-            num_frames.checked_mul(self.config.output_channels).filter(|n| *n <= MAX_READ_SAMPLES);
-        let num_samples = num_samples.ok_or_else(|| {
-            PyValueError::new_err(format!(
-                "num_frames: expected at most {MAX_READ_SAMPLES} samples, got {num_frames} frames"
-            ))
-        })?;
-        let pcm = PyBytes::new_with(py, num_samples * 2, |pcm| {
-            // CPython's bytes begin after a header of whole words.
-            reader.read_into(bytemuck::cast_slice_mut(pcm));
-            Ok(())
-        });
-        self.free_heard();
-        pcm
+        let num_bytes = self.num_bytes(num_frames.named("num_frames", AT_MOST)?)?;
+        self.take_bytes(py, &mut consumer, num_bytes)
     }
 
     #[pyo3(signature = (buffer, /))]
@@ -233,9 +228,37 @@ impl PlaybackBuffer {
 }
 
 impl PlaybackBuffer {
-    /// The producer's side, for the engine.
-    pub fn writer(&self) -> Arc<Mutex<PlaybackWriter>> {
-        Arc::clone(&self.writer)
+    /// For the engine: the producer's side, and the control.
+    #[cfg(unix)]
+    pub fn for_engine(&self, interrupt_fade_ms: u32) -> engine::Playback {
+        let writer = Arc::clone(&self.writer);
+        engine::Playback { writer, control: self.control.clone(), interrupt_fade_ms }
+    }
+
+    /// The bytes of that many frames, if that is no mistake of units.
+    fn num_bytes(&self, num_frames: u32) -> PyResult<usize> {
+        let num_samples = num_frames as usize * self.config.output_channels;
+        if num_samples > MAX_READ_SAMPLES {
+            return Err(PyValueError::new_err(format!("num_frames: expected {AT_MOST}, got {num_frames}")));
+        }
+        Ok(num_samples * 2)
+    }
+
+    /// The next frames as bytes, and how many of them are real.
+    fn take_bytes<'py>(
+        &self,
+        py: Python<'py>,
+        consumer: &mut Consumer,
+        num_bytes: usize,
+    ) -> PyResult<(Bound<'py, PyBytes>, usize)> {
+        let mut real = 0;
+        let pcm = PyBytes::new_with(py, num_bytes, |pcm| {
+            // CPython's bytes begin after a header of whole words.
+            real = consumer.reader.read_into(bytemuck::cast_slice_mut(pcm));
+            Ok(())
+        })?;
+        self.free_heard();
+        Ok((pcm, real))
     }
 
     /// Frees one ring that was heard, so that memory follows the hearing also where nothing is written. A
@@ -247,8 +270,50 @@ impl PlaybackBuffer {
     }
 }
 
+/// Reads from many buffers at once: from all or, where one cannot be read, from none.
+#[pyfunction]
+#[pyo3(signature = (buffers, num_frames, /))]
+pub fn read_many<'py>(buffers: &Bound<'py, PyAny>, num_frames: Number) -> PyResult<Vec<Bound<'py, PyBytes>>> {
+    let py = buffers.py();
+    let num_frames = num_frames.named("num_frames", AT_MOST)?;
+    let objects =
+        buffers.try_iter().map_err(|_| refused("buffers", "an iterable of PlaybackBuffer", buffers))?;
+    let objects = objects.collect::<PyResult<Vec<_>>>()?;
+    let mut ready: Vec<(&PlaybackBuffer, _, _)> = Vec::with_capacity(objects.len());
+    for (index, object) in objects.iter().enumerate() {
+        let name = || format!("buffers[{index}]");
+        let buffer = object.cast::<PlaybackBuffer>();
+        let buffer = buffer.map_err(|_| refused(&name(), "a PlaybackBuffer", object))?.get();
+        let num_bytes = buffer.num_bytes(num_frames)?;
+        let consumer = buffer.reader.try_lock().map_err(|_| {
+            let first = ready.iter().position(|(other, ..)| ptr::eq(*other, buffer));
+            first.map_or_else(
+                || concurrent_use(&format!("{}, {CONSUMER}", name())),
+                |first| twice(&name(), first),
+            )
+        })?;
+        ready.push((buffer, consumer, num_bytes));
+    }
+    let pcm = ready
+        .iter_mut()
+        .map(|(buffer, consumer, num_bytes)| Ok(buffer.take_bytes(py, consumer, *num_bytes)?.0));
+    pcm.collect()
+}
+
+fn refused(name: &str, expected: &str, object: &Bound<'_, PyAny>) -> PyErr {
+    match object.get_type().name() {
+        Ok(actual) => PyTypeError::new_err(format!("{name}: expected {expected}, got {actual}")),
+        Err(fault) => fault,
+    }
+}
+
+fn twice(name: &str, first: usize) -> PyErr {
+    PyValueError::new_err(format!("{name}: expected each buffer once, got that of buffers[{first}] again"))
+}
+
 /// One read of more than this is a mistake of units: 2^28 samples are an hour and a half of 48 kHz.
 const MAX_READ_SAMPLES: usize = 1 << 28;
+const AT_MOST: &str = "at most 268435456 samples";
 
 /// Text from which on a call lets other threads run: about a millisecond of decoding into fresh memory.
 /// Below that, waiting to be let in again could cost up to the switch interval of 5 ms.
@@ -265,8 +330,7 @@ fn text_bytes<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {
     if let Ok(bytes) = text.cast::<PyBytes>() {
         return Ok(bytes.as_bytes());
     }
-    let actual = text.get_type().name()?;
-    Err(PyTypeError::new_err(format!("text: expected str or bytes, got {actual}")))
+    Err(refused("text", "str or bytes", text))
 }
 
 /// Where the play head stands.
@@ -304,6 +368,12 @@ impl PlaybackPosition {
 #[pyclass(frozen, eq, module = "voicelane._core")]
 #[derive(Debug, PartialEq, Eq)]
 pub struct AudioDelta(playback::AudioDelta);
+
+impl From<playback::PlaybackPosition> for PlaybackPosition {
+    fn from(position: playback::PlaybackPosition) -> Self {
+        Self(position)
+    }
+}
 
 impl From<playback::AudioDelta> for AudioDelta {
     fn from(delta: playback::AudioDelta) -> Self {

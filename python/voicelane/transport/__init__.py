@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
-from .._core import AudioDelta, PlaybackBuffer
+from .._core import AudioDelta, Interrupted, PlaybackBuffer
 from ..uplink import Uplink
 
 TRANSPORTS = ("auto", "native", "sdk")
@@ -16,8 +16,9 @@ TRANSPORT_VARIABLE = "VOICELANE_TRANSPORT"
 
 TransportName = Literal["auto", "native", "sdk"]
 
-# What came: the text of a server event; audio that is in the playback buffer; audio that could not be read.
-Received = bytes | AudioDelta | ValueError
+# What came: the text of a server event; audio that is in the playback buffer; that playback was interrupted,
+# by the event that comes next; audio that could not be read.
+Received = bytes | AudioDelta | Interrupted | ValueError
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class Transport(Protocol):
     @property
     def writes_playback(self) -> bool:
         """Whether `receive` tells of audio, and of an utterance's end, that the playback buffer has."""
+        ...
 
     async def receive(self) -> Sequence[Received]:
         """The next server events, in order: one at least. One receiver at a time.

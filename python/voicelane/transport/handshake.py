@@ -11,7 +11,7 @@ import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
-from urllib.parse import parse_qs, urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 
 from ..credentials import off_the_loop
 from ..errors import ConnectError
@@ -35,15 +35,7 @@ def url_of(options: ConnectOptions) -> str:
     Raises:
         ConnectError: the endpoint is no URL of http, https, ws or wss.
     """
-    try:
-        parts = urlsplit(options.endpoint)
-        scheme = _SCHEMES[parts.scheme]
-        parts.port  # noqa: B018 - checked by being read
-    except (KeyError, ValueError):
-        scheme = ""
-    if not scheme or not parts.hostname:
-        host = host_of(options.endpoint)
-        raise ConnectError(f"endpoint: expected a URL such as 'wss://host', got {host!r}")
+    parts = _parts(options.endpoint)
     query = {"api-version": API_VERSION, "x-ms-client-sdk": user_agent()}
     if options.model:
         query["model"] = options.model
@@ -51,7 +43,7 @@ def url_of(options: ConnectOptions) -> str:
     for name, values in parse_qs(parts.query).items():
         query.setdefault(name, values[0])
     path = parts.path.rstrip("/") + "/voice-live/realtime"
-    return urlunsplit((scheme, parts.netloc, path, urlencode(query), ""))
+    return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, urlencode(query), ""))
 
 
 async def headers_of(options: ConnectOptions) -> list[tuple[str, str]]:
@@ -90,6 +82,18 @@ async def _credentials(options: ConnectOptions) -> dict[str, str]:
     except (AzureError, OSError) as error:
         raise no_token(host_of(options.endpoint), error) from None
     return {"Authorization": f"Bearer {token.token}"}
+
+
+def _parts(endpoint: str) -> SplitResult:
+    expected = "endpoint: expected a URL such as 'wss://host'"
+    try:
+        parts = urlsplit(endpoint)
+        host, _port = parts.hostname, parts.port  # which checks it
+    except ValueError as error:
+        raise ConnectError(f"{expected}: {error}") from None
+    if not host or parts.scheme not in _SCHEMES:
+        raise ConnectError(f"{expected}, got {host_of(endpoint)!r}")
+    return parts
 
 
 def _scopes(scopes: str | Sequence[str] | None) -> list[str]:

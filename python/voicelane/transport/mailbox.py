@@ -55,8 +55,10 @@ class LoopMailbox:
         del _mailboxes[self._loop]
         if not self._loop.is_closed():
             self._loop.remove_reader(self.core.fileno())
+        del self.core
 
     def _deliver(self) -> None:
+        # Those who are woken may close, and the last one takes the mailbox along.
         for number in self.core.collect():
             if (connection := self._connections.get(number)) is not None:
                 connection.wake()

@@ -12,6 +12,7 @@ from weakref import WeakSet
 from .. import _core
 from .._core import PlaybackBuffer
 from ..errors import ConnectError, ConnectionLostError
+from ..playout import INTERRUPT_FADE_MS
 from ..uplink import Uplink, as_text
 from . import ConnectOptions, Received
 from .handshake import headers_of, host_of, url_of
@@ -22,6 +23,7 @@ _HEARTBEAT_S = 20.0  # these two as on the SDK's transport
 _CLOSE_TIMEOUT_S = 5.0
 _ENGINE_DELAY_S = 1.0
 _ROOM_POLL_S = 0.005
+_NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
 # The engine's threads live in Rust and do not follow into a forked child.
 os.register_at_fork(after_in_child=_core.engine_forked)
@@ -35,7 +37,8 @@ class NativeTransport:
         self.ended: ConnectionLostError | None = None
         self._mailbox = mailbox
         self._number = mailbox.enter(self)
-        self._core: _core.Connection
+        # None once it is over: its threads and descriptors do not wait for the garbage collector.
+        self._core: _core.Connection | None = None
         self._mail = asyncio.Event()
         self._changed = asyncio.Event()
         self._connection: Any = None
@@ -55,29 +58,32 @@ class NativeTransport:
             async with asyncio.timeout(options.connect_timeout_s):
                 await transport._open(options, playback)
         except TimeoutError as error:
+            transport._release()
             raise timed_out(host, options.connect_timeout_s) from error
-        finally:
-            if not transport._is_open():
-                transport._abandon()
+        except BaseException:
+            transport._release()
+            raise
         return transport
 
     async def _open(self, options: ConnectOptions, playback: PlaybackBuffer | None) -> None:
-        url = url_of(options)
+        url, headers = url_of(options), await headers_of(options)
         try:
             self._core = _core.Connection(
                 self._number,
                 self._mailbox.core,
                 url,
-                await headers_of(options),
+                headers,
                 connect_timeout_s=options.connect_timeout_s,
                 heartbeat_s=_HEARTBEAT_S,
                 close_timeout_s=_CLOSE_TIMEOUT_S,
                 ca_file=options.ca_file,
                 playback=playback,
+                interrupt_fade_ms=INTERRUPT_FADE_MS,
             )
         except ValueError as error:
             raise ConnectError(str(error)) from None
         _open_connections.add(self)
+        # An error's traceback keeps this frame: the connection itself must not be in it.
         while (standing := self._core.standing)[0] == "connecting":
             await self._wait(self._changed)
         if standing[0] == "failed":
@@ -98,17 +104,18 @@ class NativeTransport:
         while True:
             # In this order: what came before the end is told before it.
             self._look()
-            if received := self._core.take():
+            if received := self.receive_nowait():
                 return received
             if self.ended is not None:
                 raise self.ended
             await self._wait(self._mail)
 
     def receive_nowait(self) -> Sequence[Received]:
-        return self._core.take()
+        return self._core.take() if self._core is not None else ()
 
     def silence(self, response_id: str) -> None:
-        self._core.silence(response_id)
+        if self._core is not None:
+            self._core.silence(response_id)
 
     async def send(self, event: Mapping[str, Any]) -> None:
         await self.send_text(as_text(event))
@@ -116,53 +123,65 @@ class NativeTransport:
     async def send_text(self, text: str) -> None:
         """As `send`, of what is text already."""
         self._look()
-        while self.ended is None and not self._core.send(text):
+        while self.ended is None and self._core is not None and not self._core.send(text):
             await asyncio.sleep(_ROOM_POLL_S)
             self._look()
         if self.ended is not None:
             raise self.ended
 
     async def serve(self, uplink: Uplink) -> None:
-        self._core.attach(uplink.core)
+        self._attach(uplink)
         try:
             while self.ended is None:
                 await self._wait(self._changed)
                 self._look()
         finally:
-            self._core.attach(None)
+            self._attach(None)
         raise self.ended
 
     async def close(self, *, code: int = 1000, reason: str = "") -> None:
         """Closes with that close frame."""
-        if not self._core.is_here:
-            self._abandon()
+        if self._core is None:
             return
         self._core.close(code, reason)
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S + _ENGINE_DELAY_S):
-                while self._is_open():
+                while self._core is not None and self._core.is_here and self._is_open():
                     await self._wait(self._changed)
         except TimeoutError:
-            self._core.abort("")
-        self._look()
-        self._abandon()
+            pass  # cut off, then
+        finally:
+            self._release()
 
     def wake(self) -> None:
         """The engine has something: events, or another standing."""
         self._mail.set()
         self._changed.set()
 
+    def cut_off(self) -> None:
+        """Ends the connection without a word."""
+        if self._core is not None:
+            self._core.abort("the process ended")
+
+    def _attach(self, uplink: Uplink | None) -> None:
+        if self._core is not None:
+            self._core.attach(uplink.core if uplink is not None else None)
+
     def _is_open(self) -> bool:
-        return hasattr(self, "_core") and self._core.standing[0] == "open"
+        return self._core is not None and self._core.standing[0] == "open"
 
     def _look(self) -> None:
-        if self.ended is None and (standing := self._core.standing)[0] == "ended":
-            self.ended = ConnectionLostError(*standing[1:])
+        if self.ended is None and self._core is not None:
+            standing = self._core.standing
+            if standing[0] == "ended":
+                self.ended = ConnectionLostError(*standing[1:])
 
-    def _abandon(self) -> None:
-        if hasattr(self, "_core"):
-            self._core.abort("")
+    def _release(self) -> None:
+        self._look()
+        self.ended = self.ended or ConnectionLostError(_NO_CODE)
+        self._core = None
         self._mailbox.leave(self._number)
+        self.wake()
 
     async def _wait(self, event: asyncio.Event) -> None:
         await event.wait()
@@ -176,7 +195,7 @@ _open_connections: WeakSet[NativeTransport] = WeakSet()
 def _cut_off() -> None:
     """Who leaves without closing: the engine's threads end before the interpreter does."""
     for transport in [*_open_connections]:
-        transport._core.abort("the process ended")
+        transport.cut_off()
 
 
 def _connect_error(

@@ -1,6 +1,6 @@
 """The transport of azure-ai-voicelive: its `connect`, its connection.
 
-Everything in voicelane that depends on how azure-ai-voicelive 1.3 is made stands in this file, and
+Everything in voicelane that depends on how azure-ai-voicelive 1.1 to 1.3 is made stands in this file, and
 tests/test_transport_sdk.py fails when a new version moves it:
 
 * Audio goes past its model layer: appends are sent and events received as text, on the websocket that
@@ -9,11 +9,13 @@ tests/test_transport_sdk.py fails when a new version moves it:
   connection and every close reason.
 * ``handshake_timeout`` is ignored, so the time-out is here; and a connect that is cancelled leaves its
   `aiohttp.ClientSession` open, in a local variable ``session`` of its frame.
+* By default 1.1 asks for a version of the service from before half of `voicelane.config`.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import ssl
 from collections.abc import Mapping, Sequence
@@ -29,12 +31,14 @@ from ..credentials import off_the_loop
 from ..errors import ConnectError, ConnectionLostError
 from ..uplink import Uplink
 from . import ConnectOptions, Received
-from .handshake import host_of
+from .handshake import API_VERSION, host_of
 from .refusals import no_token, no_websocket, refused, timed_out, unreachable
 
 _MAX_MESSAGE_BYTES = 10 * 1024 * 1024
 _HEARTBEAT_S = 20.0
 _CLOSE_TIMEOUT_S = 5.0
+# The version of the service that voicelane is written for; the client's own where that is newer.
+_API_VERSION = max(API_VERSION, inspect.signature(connect).parameters["api_version"].default)
 _NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
 
@@ -65,20 +69,24 @@ class SdkTransport:
         vendor_options: dict[str, Any] = {}
         if options.ca_file is not None:
             vendor_options["ssl"] = _ssl_context(options.ca_file)
+        # Before 1.2 it is no argument of `connect`, and None is no default.
+        scopes = options.credential_scopes
+        scoped = {} if scopes is None else {"credential_scopes": scopes}
         manager = connect(
             endpoint=options.endpoint,
             credential=off_the_loop(options.credential),
             model=options.model or None,
+            api_version=_API_VERSION,
             # Agent, profile and api version too: the client writes its parameters first, these over them.
             query=options.query,
             headers=options.headers,
-            credential_scopes=options.credential_scopes,
             connection_options={
                 "max_msg_size": _MAX_MESSAGE_BYTES,
                 "heartbeat": _HEARTBEAT_S,
                 "close_timeout": _CLOSE_TIMEOUT_S,
                 "vendor_options": vendor_options,
             },
+            **scoped,
         )
         try:
             async with asyncio.timeout(options.connect_timeout_s):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from fractions import Fraction
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,9 +16,11 @@ from videosdk.agents.event_bus import global_event_emitter
 from .. import session
 from .._core import PlaybackBuffer
 from ..config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
-from ..errors import VoiceLiveError
+from ..config.combinations import has_agent
+from ..errors import ErrorText, VoiceLiveError
 from ..events import EVENT_TYPES
 from ..reply import Reply
+from ..tools import ToolSet
 from .function_tools import tools_of
 from .hosts import host
 from .input_format import LearnedFormat
@@ -111,7 +113,8 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
             **options,
         )
         self._decoder = self._core.playback
-        self._watchers: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._told: Any = None  # the agent's instructions and tools, as they were told last
         self._last_image_s = -_VIDEO_INTERVAL_S
         self._is_end_due = False  # the host waits to be told that the agent has spoken
         self._is_waiting = False
@@ -175,21 +178,48 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
     # --- the agent ---------------------------------------------------------------------------
 
     def set_agent(self, agent: Any) -> None:
-        """Takes the agent's instructions and tools, for the next `connect`.
+        """Takes the agent's instructions and tools, at once where a session is open, else at `connect`.
 
-        VideoSDK calls it once more when the agent's MCP servers have told their tools.
+        VideoSDK calls it once more when the agent's MCP servers have told their tools. What the service
+        refuses of an open session is an ``error`` event, and stays as it was.
 
         Raises:
             ValueError: a tool of the name of one of `tools`, or with a name that the service refuses.
         """
         self._agent = agent
-        self._core.set_tools([*self._tools, *tools_of(getattr(agent, "tools", None) or ())])
+        tools = ToolSet([*self._tools, *tools_of(getattr(agent, "tools", None) or ())])
+        before, self._told = self._told, (self._instructions_of_agent(), tools.wire())
+        if not self.session_ready:
+            self._core.set_tools(tools)
+            self._core.set_agent(SimpleNamespace(instructions=self._told_instructions()))
+        elif self._told != before:
+            self._start(self._update(tools, self._told_instructions()), "voicelane-videosdk-agent")
+        else:
+            self._core.set_tools(tools)  # the same to the service, perhaps other functions
+
+    async def _update(self, tools: ToolSet, instructions: str) -> None:
+        is_told = not has_agent(
+            self.config.connect_query("")
+        )  # an agent of the service has its own
+        changes = {"instructions": instructions} if is_told else {}
+        try:
+            await self._core.update_session(tools=tools, **changes)
+        except VoiceLiveError as error:
+            self.emit("error", ErrorText(f"Error updating the agent: {error}", error))
+
+    def _instructions_of_agent(self) -> str:
+        return getattr(self._agent, "instructions", None) or DEFAULT_INSTRUCTIONS
 
     def _told_instructions(self) -> str:
-        told: str = getattr(self._agent, "instructions", None) or DEFAULT_INSTRUCTIONS
+        told = self._instructions_of_agent()
         if hasattr(self, "instructions_with_context"):  # 1.x
             told = self.instructions_with_context(told)
         return told
+
+    def _start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
 
     # --- connect and close -------------------------------------------------------------------
 
@@ -202,6 +232,7 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
             SessionNotReadyError: the service said nothing in time.
         """
         self._is_end_due = self._is_waiting = False
+        self._told = (self._instructions_of_agent(), self._core.tools)
         self._core.set_agent(SimpleNamespace(instructions=self._told_instructions()))
         old = self._core.playback
         await self._core.speak_through(self._output())
@@ -229,9 +260,9 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
         if (utterance := self.current_utterance) is not None and not utterance.done():
             utterance.interrupt(force=True)  # or who awaits it would wait for ever
         await self._core.aclose()
-        for watcher in tuple(self._watchers):
-            watcher.cancel()
-        await asyncio.gather(*self._watchers, return_exceptions=True)
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if isinstance(self._core.playback, TrackPlayback):
             await self._core.playback.close()
         await super().aclose()
@@ -359,9 +390,7 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
 
     def _watched(self, reply: Reply) -> Reply:
         self._is_end_due = True
-        watcher = asyncio.create_task(self._watch(reply), name="voicelane-videosdk-reply")
-        self._watchers.add(watcher)
-        watcher.add_done_callback(self._watchers.discard)
+        self._start(self._watch(reply), "voicelane-videosdk-reply")
         return reply
 
     async def _watch(self, reply: Reply) -> None:

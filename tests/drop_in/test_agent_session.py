@@ -8,6 +8,7 @@ from typing import Any
 import videosdk.agents as agents
 from harness import Agent, call, model_for, sent
 
+from support import TIMEOUT_S
 from voicelane.simulator import Reply, Simulator, ToolCall
 
 
@@ -39,11 +40,11 @@ async def test_a_spoken_turn_is_answered() -> None:
 async def test_say_and_reply_complete_their_handles() -> None:
     async with Simulator(audio_speed=8) as sim, call(sim) as one:
         handle = await one.session.say("Welcome.")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             await handle
         assert not handle.interrupted
         assert one.loud_frames > 10
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             handle = await one.session.reply("Greet the user.")
         assert handle.done()
         assert one.model.current_utterance is None
@@ -105,7 +106,7 @@ async def test_tools_sync_and_async_are_called_and_the_answer_is_spoken() -> Non
         ) as sim,
         call(sim, tools=[get_weather, get_time]) as one,
     ):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             await one.session.reply("How is the weather, and what time is it?")
         assert one.loud_frames > 10
         outputs = [

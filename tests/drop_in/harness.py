@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import videosdk.agents as agents
 
+from support import TIMEOUT_S
 from voicelane.simulator import Simulator
 from voicelane.videosdk import AzureVoiceLive, AzureVoiceLiveConfig
 
 IS_1 = not hasattr(agents, "realtime_metrics_collector")
 FRAME_S = 0.02
-TIMEOUT_S = 10.0
 
 
 class Agent(agents.Agent):
-    def __init__(self, tools: Any = None) -> None:
-        super().__init__(instructions="Be brief.", tools=tools or [])
+    def __init__(self, tools: Any = None, **options: Any) -> None:
+        super().__init__(instructions="Be brief.", tools=tools or [], **options)
 
     async def on_enter(self) -> None:
         pass
@@ -51,12 +51,13 @@ class Call:
         model.on("error", lambda error: self.errors.append(error))
         model.on("realtime_model_transcription", lambda said: self.said.append(said))
 
-    async def start(self, *, with_room: bool = True) -> None:
+    async def start(self, *, with_room: bool = True, track: Any = None, **stages: Any) -> None:
+        """`track` makes the room's; `stages` are other parts of a pipeline of 1.x."""
         loop = asyncio.get_running_loop()
         if IS_1:
-            self.pipeline = agents.Pipeline(llm=self.model)
+            self.pipeline = agents.Pipeline(llm=self.model, **stages)
             self.session = agents.AgentSession(agent=self.agent, pipeline=self.pipeline)
-            self.track = agents.CustomAudioStreamTrack(loop)
+            self.track = (track or agents.CustomAudioStreamTrack)(loop)
             self.pipeline._set_loop_and_audio_track(loop, self.track)
         else:
             self.pipeline = agents.RealTimePipeline(model=self.model)
@@ -71,7 +72,7 @@ class Call:
                 lambda state, who=who: self.states.append(f"{who}:{state['state']}"),
             )
         await self.session.start()
-        self.track = self.model.audio_track
+        self.track = self.model.audio_track or self.track
 
     async def listen(self) -> None:
         while True:
@@ -110,12 +111,6 @@ def sent(sim: Simulator, kind: str) -> list[Any]:
     return [event for event in sim.connections[0].received if event["type"] == kind]
 
 
-async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_S):
-        while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.005)
-
-
 def tone(seconds: float, rate: int, channels: int) -> bytes:
     """Something that the simulator takes for speech."""
     t = np.arange(int(seconds * rate)) / rate
@@ -131,10 +126,16 @@ def model_for(sim: Simulator, **options: Any) -> AzureVoiceLive:
 
 @contextlib.asynccontextmanager
 async def call(
-    sim: Simulator, *, tools: Any = None, with_room: bool = True, **options: Any
+    sim: Simulator,
+    *,
+    tools: Any = None,
+    agent: Agent | None = None,
+    with_room: bool = True,
+    track: Any = None,
+    **options: Any,
 ) -> AsyncIterator[Call]:
-    one = Call(model_for(sim, **options), Agent(tools))
-    await one.start(with_room=with_room)
+    one = Call(model_for(sim, **options), agent or Agent(tools))
+    await one.start(with_room=with_room, track=track)
     listener = asyncio.create_task(one.listen())
     try:
         yield one

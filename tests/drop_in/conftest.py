@@ -7,8 +7,8 @@ from importlib.util import find_spec
 import pytest
 
 if (
-    find_spec("videosdk.agents") is None
-):  # they have environments of their own: scripts/test-videosdk
+    find_spec("videosdk") is None
+):  # these tests have environments of their own: scripts/test-videosdk
     collect_ignore_glob = ["*"]
 
 

@@ -8,8 +8,9 @@ import socket
 
 import pytest
 import videosdk.agents as agents
-from harness import IS_1, TIMEOUT_S, Agent, model_for, tone, until
+from harness import IS_1, Agent, model_for, tone
 
+from support import TIMEOUT_S, until
 from voicelane.simulator import Simulator
 from voicelane.videosdk import AzureVoiceLive
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
 import videosdk.agents as agents
-from harness import IS_1, Agent, call, model_for, sent, tone, until
+from harness import IS_1, Agent, call, model_for, sent, tone
 
+from support import TIMEOUT_S, until
 from voicelane.reconnect import ReconnectPolicy
 from voicelane.simulator import Simulator
 from voicelane.simulator.faults import Faults
-from voicelane.videosdk import (
-    AgentAudioTrack,
-    AzureVoiceLive,
-    AzureVoiceLiveConfig,
-    install,
-    uninstall,
-)
+from voicelane.videosdk import AgentAudioTrack, AzureVoiceLive
 
 SECRET = "a-key-that-must-not-show"
 
@@ -85,7 +79,7 @@ async def test_what_must_not_be_interrupted_is_not() -> None:
         await one.speak(0.4)
         await one.model.interrupt()
         assert sim.connections[0].audio_bytes == before
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             await handle
         assert not handle.interrupted
         assert not sent(sim, "conversation.item.truncate")
@@ -123,7 +117,7 @@ async def test_images_are_said_with_the_text() -> None:
     async with Simulator(audio_speed=8) as sim, call(sim) as one:
         await one.model.handle_video_input(frame)
         await one.model.handle_video_input(frame)  # too soon
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             await one.session.reply("What do you see?", frames=[frame])
         items = [event["item"]["content"] for event in sent(sim, "conversation.item.create")]
         assert [[part["type"] for part in content] for content in items] == [
@@ -163,7 +157,7 @@ async def test_a_server_that_closes_in_mid_turn_is_told_once() -> None:
         await one.until(lambda: bool(one.errors), "told")
         for _ in range(100):
             await one.pipeline.on_audio_delta(bytes(3840))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(TIMEOUT_S):
             await handle
         assert len(one.errors) == 1
         assert not one.model.session_ready
@@ -210,38 +204,9 @@ async def test_0_x_without_a_room_is_heard_on_the_models_track() -> None:
     async with Simulator(audio_speed=8) as sim, call(sim, with_room=False) as one:
         assert isinstance(one.track, AgentAudioTrack)
         handle = await one.session.say("Welcome.")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(TIMEOUT_S):
             await handle
         assert one.loud_frames > 10
-
-
-@pytest.fixture
-def installed():
-    install()
-    install()
-    yield
-    uninstall()
-    uninstall()
-
-
-def test_install_makes_the_originals_paths_resolve(installed: None) -> None:
-    from videosdk.plugins.azure import AzureVoiceLive as first
-    from videosdk.plugins.azure.voice_live import AzureVoiceLiveConfig as config
-    from videosdk.plugins.azure.voice_live import AzureVoiceLiveSession  # noqa: F401
-
-    assert first is AzureVoiceLive
-    assert config is AzureVoiceLiveConfig
-    if IS_1:
-        from videosdk.agents.plugins import AzureVoiceLive as lazy
-
-        assert lazy is AzureVoiceLive
-
-
-def test_uninstall_undoes_it() -> None:
-    before = set(sys.modules)
-    install()
-    uninstall()
-    assert not [name for name in set(sys.modules) - before if name.startswith("videosdk.plugins")]
 
 
 async def test_the_agents_own_track_keeps_the_contract() -> None:
