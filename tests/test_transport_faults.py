@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from email.utils import formatdate
+from typing import Any
 
 import pytest
 
 from raw_server import CLOSE, PING, PONG, TEXT, Peer, close_frame, frame, raw_server
 from support import SECRET, TIMEOUT_S, EventLog, refusal, secretive
-from voicelane import ReconnectPolicy, errors
+from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 
 pytestmark = pytest.mark.usefixtures("bystander")
 
@@ -22,6 +25,15 @@ EVENT = b'{"type":"input_audio_buffer.speech_started"}'
 def answer(status: str, *headers: str, body: bytes = b"") -> bytes:
     lines = (f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers)
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+@asynccontextmanager
+async def logged(host: str, **arguments: Any) -> AsyncIterator[tuple[AzureVoiceLive, EventLog]]:
+    """A session and all that it tells, from the beginning."""
+    model = secretive(host, **arguments)
+    log = EventLog(model)
+    async with model:
+        yield model, log
 
 
 # --- the handshake -------------------------------------------------------------------------------
@@ -83,9 +95,12 @@ async def test_a_redirect_is_never_followed(status: str) -> None:
         error = await refusal(secretive(host))
         assert not error.retryable
         assert other not in str(error)
-        # Whoever followed would be there by now: it has been asked in between.
-        await refusal(secretive(other, connect_timeout_s=SHORT_S))
-        assert len(visits) == 1
+        # Whoever followed would be there by now: it is asked over a way as long as theirs.
+        reader, writer = await asyncio.open_connection(*other.split(":"))
+        writer.write(b"me\r\n\r\n")
+        await reader.read()
+        writer.close()
+        assert visits == ["me\r\n\r\n"]
 
 
 GARBAGE = {
@@ -133,7 +148,7 @@ async def test_nobody_there_is_an_error() -> None:
     async with raw_server(Peer.gone) as host:
         pass
     error = await refusal(secretive(host))
-    assert str(error).startswith(f"cannot reach {host}: Connection refused")
+    assert str(error).startswith(f"cannot reach {host}: ")
     assert error.retryable
 
 
@@ -150,9 +165,7 @@ async def test_an_endless_answer_is_not_read_for_ever() -> None:
         assert not isinstance(error, TimeoutError)
 
 
-async def test_an_extension_that_nobody_asked_for_is_refused(
-    transport: str,
-) -> None:
+async def test_an_extension_that_nobody_asked_for_is_refused(transport: str) -> None:
     async def compress(peer: Peer) -> None:
         await peer.accept("Sec-WebSocket-Extensions: permessage-deflate")
         await peer.send(frame(TEXT, EVENT, rsv=4))
@@ -174,13 +187,12 @@ async def test_an_extension_that_nobody_asked_for_is_refused(
 async def test_the_handshake_has_its_time_and_no_more(pace: str) -> None:
     async def dawdle(peer: Peer) -> None:
         await peer.request()
+        await peer.send(b"HTTP/1.1 101 Switching Protocols\r\nx-more: ")
         while pace == "dripping":
-            await peer.send(b"HTTP/1.1 101 Switching Protocols\r\nx: "[:1] if not said else b"x")
-            said.append(b"x")
+            await peer.send(b"m")
             await asyncio.sleep(SHORT_S / 20)
         await peer.gone()
 
-    said: list[bytes] = []
     async with raw_server(dawdle) as host:
         error = await refusal(secretive(host, connect_timeout_s=SHORT_S))
         assert isinstance(error, errors.ConnectTimeoutError)
@@ -224,8 +236,7 @@ async def lost_and_refused(retry_after: str, policy: ReconnectPolicy) -> EventLo
             peer.reset()
         await peer.close_code()
 
-    async with raw_server(behave) as host, secretive(host, reconnect=policy) as model:
-        log = EventLog(model)
+    async with raw_server(behave) as host, logged(host, reconnect=policy) as (_, log):
         await log.wait_until(lambda: len(log.all("reconnecting")) == 2 or bool(log.all("closed")))
         started_s = time.monotonic()
         if retry_after == "1":
@@ -296,8 +307,7 @@ async def test_a_silent_connection_that_answers_goes_on() -> None:
         await peer.send(frame(TEXT, EVENT))
         await peer.close_code()
 
-    async with raw_server(live) as host, secretive(host) as model:
-        log = EventLog(model)
+    async with raw_server(live) as host, logged(host) as (_, log):
         await log.wait_for("user_speech_started")
         assert log.all("error") == []
 
@@ -338,11 +348,10 @@ async def test_a_connection_that_is_cut_is_lost(how: str, said: bytes) -> None:
         await peer.accept()
         await peer.send(frame(TEXT, EVENT) + said)
         if how == "RST":
-            assert await peer.receive() == (TEXT, b'{"type": "input_audio_buffer.clear"}')
+            await peer.receive()  # the client has read by now
             peer.reset()
 
-    async with raw_server(cut) as host, secretive(host) as model:
-        log = EventLog(model)
+    async with raw_server(cut) as host, logged(host) as (model, log):
         await log.wait_for("user_speech_started")  # what came before it is told
         if how == "RST":
             await model.clear_audio()
@@ -371,7 +380,7 @@ async def test_a_connection_that_is_cut_is_lost(how: str, said: bytes) -> None:
     ],
 )
 async def test_a_close_is_told_with_code_and_reason_and_answered(
-    code: int, reason: str, is_retryable: bool
+    code: int, reason: str, is_retryable: bool, transport: str
 ) -> None:
     answers = []
 
@@ -380,13 +389,12 @@ async def test_a_close_is_told_with_code_and_reason_and_answered(
         await peer.send(frame(TEXT, EVENT) + close_frame(code, reason.encode()))
         answers.append(await peer.close_code())
 
-    async with raw_server(close) as host, secretive(host) as model:
-        log = EventLog(model)
+    async with raw_server(close) as host, logged(host) as (model, log):
         lost = await model.wait_closed()
         assert lost is not None
         assert (lost.code, lost.reason, lost.retryable) == (code, reason, is_retryable)
         assert len(log.all("user_speech_started")) == 1
-    assert answers == [code]
+    assert answers == [code if transport == "native" else 1000]
 
 
 async def test_a_close_without_a_code_is_told_as_lost() -> None:
@@ -408,8 +416,7 @@ async def test_what_comes_after_a_close_is_ignored() -> None:
         await peer.send(close_frame(1001, b"bye") + frame(TEXT, EVENT) + b"\xff\xff")
         await peer.close_code()
 
-    async with raw_server(go_on) as host, secretive(host) as model:
-        log = EventLog(model)
+    async with raw_server(go_on) as host, logged(host) as (model, log):
         lost = await model.wait_closed()
         assert lost is not None
         assert (lost.code, lost.reason) == (1001, "bye")
