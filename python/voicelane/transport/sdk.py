@@ -167,7 +167,8 @@ def _connect_error(host: str, error: BaseException) -> ConnectError:
     if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return no_websocket(host, f"TLS: {cause.__cause__ or cause}")
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return unreachable(host, cause.os_error.strerror or str(cause.os_error))
+        why = cause.os_error
+        return unreachable(host, why.strerror or str(why) or type(why).__name__)
     redirect = cause and _local(cause.__traceback__, "params", aiohttp.TraceRequestRedirectParams)
     if redirect:
         return refused(host, redirect.response.status, None)
