@@ -63,6 +63,7 @@ async def _talk(model: AzureVoiceLive, sim: Simulator, over: asyncio.Event) -> N
         await log.wait_for("response_done", turn + 1)
         assert read_all(model) == reply_pcm(turn % _NUM_REPLIES)
         turn += 1
-        await until(lambda: sim.connections[0].audio_bytes == turn * _FRAME_WIRE_BYTES)
+        heard = turn * _FRAME_WIRE_BYTES
+        await until(lambda heard=heard: sim.connections[0].audio_bytes == heard)  # type: ignore[misc]
         await asyncio.sleep(0.01)  # it leaves the machine to the test
     assert log.all("error") == []

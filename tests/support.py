@@ -88,7 +88,8 @@ def secretive(host: str, **arguments: Any) -> AzureVoiceLive:
     """A session with secrets in its URL and headers, which is not connected again."""
     settings = AzureVoiceLiveConfig(query={"agent-access-token": SECRET}, headers={"x-own": SECRET})
     arguments = {"reconnect": ReconnectPolicy(max_attempts=0), "config": settings, **arguments}
-    return AzureVoiceLive(model="m", endpoint=f"ws://{host}", api_key=SECRET, **arguments)
+    endpoint = host if "://" in host else f"ws://{host}"
+    return AzureVoiceLive(model="m", endpoint=endpoint, api_key=SECRET, **arguments)
 
 
 async def refusal(model: AzureVoiceLive) -> errors.ConnectError:

@@ -1,4 +1,4 @@
-"""What can go wrong with a connection: refused, silent, slow, cut off. Each ends in its error; nobody else notices."""
+"""A connection that is refused, silent, slow or cut off ends in its error, and no other session notices."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RFC 6455 as a client meets it (5.4 to 5.7, 7.4): what breaks it ends the session with its code, the rest goes on.
+"""RFC 6455 as a client meets it (5.2 to 5.7, 7.4, 8.1): a breach ends the session with its code.
 
 The cases are those of the Autobahn test suite that a server can put to a client, and a few more.
 """

@@ -1,0 +1,24 @@
+"""Certificates for servers of tests, made at run time."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+from typing import Any
+
+import trustme
+
+
+class Authority:
+    """A certificate authority that nobody trusts who is not told to."""
+
+    def __init__(self, folder: Path) -> None:
+        self._ca = trustme.CA()
+        self.file = folder / "ca.pem"
+        self._ca.cert_pem.write_to_path(self.file)
+
+    def server(self, *names: str, **times: Any) -> ssl.SSLContext:
+        """The context of a server of these names; `times` are ``not_before`` and ``not_after``."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self._ca.issue_cert(*names, **times).configure_cert(context)
+        return context
