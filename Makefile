@@ -10,7 +10,8 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize bench bench-capture bench-playback bench-tracks bench-core instructions plots docs clean
+        loom sanitize bench bench-capture bench-playback bench-tracks bench-sessions bench-core instructions \
+        plots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -74,6 +75,11 @@ bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside it
 
 bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed and read, beside its peers
 	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
+
+# More in docs/sessions-benchmark.md; BENCH_SESSIONS="--quick" is three minutes, "--help" says the rest.
+bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
+	@cargo build --quiet --release --example load_server --example floor_client
+	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
 
 bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
 	$(BIN)/python benches/bench_tracks.py

@@ -1,0 +1,143 @@
+"""What is measured inside a client's process: its CPU, memory and event loop, and what is heard."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import resource
+import time
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+FRAME_BYTES = 960  # 20 ms of 24 kHz mono s16le
+SILENCE = bytes(FRAME_BYTES)
+_LAG_PERIOD_S = 0.01
+_SETTLE_S, _LOOK_S = 1.0, 0.02
+
+
+@dataclass(frozen=True)
+class Cpu:
+    """CPU time of this process, all of its threads."""
+
+    user_s: float
+    system_s: float
+    loop_s: float
+    """Of this thread alone, which is the event loop's."""
+
+    @classmethod
+    def now(cls) -> Cpu:
+        usage = resource.getrusage(resource.RUSAGE_SELF)
+        return cls(usage.ru_utime, usage.ru_stime, time.thread_time())
+
+
+class Ear:
+    """Holds what one session plays against what the server has it say, frame by frame.
+
+    Args:
+        reply: the frames of the agent's reply, which it says again in every cycle.
+        first: the frame that the session's first reply begins with.
+    """
+
+    def __init__(self, reply: Sequence[bytes], first: int) -> None:
+        self._reply = reply
+        self._next = first
+        self._speaking = False
+        self.heard_frames = 0
+        self.gap_frames = 0
+        """Of silence within a reply: an underrun."""
+        self.cut_replies = 0
+        """Interrupted by the user's speech before their end: the client was that late."""
+        self.wrong_frames = 0
+
+    def hear(self, pcm: bytes) -> None:
+        """Takes the next 20 ms that came out of the session's playback."""
+        if pcm == SILENCE:
+            self.gap_frames += self._speaking
+        elif pcm == self._reply[self._next]:
+            self._heard()
+        elif pcm == self._reply[0]:  # the rest of the last reply was cut off
+            self.cut_replies += 1
+            self._next = 0
+            self._heard()
+        elif self._speaking and _is_faded(pcm, self._reply[self._next]):
+            self._heard()
+        else:
+            self.wrong_frames += 1
+
+    def _heard(self) -> None:
+        self.heard_frames += 1
+        self._next = (self._next + 1) % len(self._reply)
+        self._speaking = self._next > 0
+
+
+def _is_faded(pcm: bytes, whole: bytes) -> bool:
+    """Whether these are the same samples, or quieter: so an interrupt ends a reply."""
+    samples = zip(array("h", pcm), array("h", whole), strict=True)
+    return all(0 <= quiet * loud <= loud * loud for quiet, loud in samples)
+
+
+class LagProbe:
+    """How late the event loop wakes a task that sleeps for 10 ms."""
+
+    def __init__(self) -> None:
+        self.lags_s: list[float] = []
+
+    async def run(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            due_s = clock() + _LAG_PERIOD_S
+            await asyncio.sleep(_LAG_PERIOD_S)
+            self.lags_s.append(clock() - due_s)
+
+
+def quantiles_ms(values_s: Sequence[float]) -> dict[str, float]:
+    """The median, the 99th percentile and the largest."""
+    ordered = sorted(values_s) or [0.0]
+    last = len(ordered) - 1
+    shares = {"p50": 0.5, "p99": 0.99, "max": 1.0}
+    return {name: round(ordered[int(last * share)] * 1000, 3) for name, share in shares.items()}
+
+
+def rss_kib(*, collect: bool = True) -> int:
+    """Resident memory of this process, after the garbage is gone; `collect` takes a while."""
+    if collect:
+        gc.collect()
+    with open("/proc/self/statm") as statm:
+        return int(statm.read().split()[1]) * resource.getpagesize() // 1024
+
+
+@dataclass(frozen=True)
+class Holdings:
+    """What this process holds of the system."""
+
+    threads: int
+    descriptors: int
+
+    @classmethod
+    def now(cls) -> Holdings:
+        return cls(len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")))
+
+    async def left_over(self) -> dict[str, int]:
+        """What there is beyond this, once it had a second to go."""
+        for _ in range(round(_SETTLE_S / _LOOK_S)):
+            if (now := Holdings.now()) == self:
+                break
+            await asyncio.sleep(_LOOK_S)
+        return {
+            "threads_left": now.threads - self.threads,
+            "descriptors_left": now.descriptors - self.descriptors,
+        }
+
+
+def raise_descriptors(needed: int) -> None:
+    """Allows as many descriptors as the system does.
+
+    Raises:
+        SystemExit: that is not enough.
+    """
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise SystemExit(f"{needed} sessions need as many descriptors, and `ulimit -Hn` is {hard}")

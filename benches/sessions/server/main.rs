@@ -1,0 +1,151 @@
+//! Azure Voice Live as a load: serves a thousand sessions beside the client that is measured.
+//!
+//! ```text
+//! load_server [FOLDER]
+//! ```
+//!
+//! Writes `reply.pcm`, what the agent says in each cycle, and `ca.pem`, the authority behind its certificate,
+//! to FOLDER (default: the current one), and says where it listens: `{"ws": PORT, "wss": PORT}`. Then it
+//! answers on its standard output what comes on its standard input:
+//!
+//! ```text
+//! report START_NS FROM_MS TO_MS PHASES    what it saw of the run that began then; forgets it
+//! ```
+//!
+//! It ends at the end of its input, at SIGTERM and at SIGINT.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_rustls::TlsAcceptor;
+
+use board::{Asked, Board};
+use script::Script;
+
+mod board;
+#[path = "../clock.rs"]
+mod clock;
+mod connection;
+mod frames;
+mod script;
+#[path = "../../../tests/signal/mod.rs"]
+mod speech;
+mod tls;
+mod uplink;
+
+const MAX_SESSIONS: u64 = 1_000;
+const BACKLOG: u32 = 4_096;
+const TICK: Duration = Duration::from_millis(100);
+/// How long a report waits for clients that have ended to be gone here, too.
+const CLOSED_WITHIN: Duration = Duration::from_secs(2);
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> io::Result<()> {
+    clock::raise_descriptors(MAX_SESSIONS + 100)?;
+    let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| ".".into()));
+    let script = Arc::new(Script::new());
+    let board = Arc::new(Mutex::new(Board::default()));
+    std::fs::write(folder.join("reply.pcm"), &script.reply)?;
+    let acceptor = tls::acceptor(&folder.join("ca.pem"))?;
+    let (plain, secure) = (listen()?, listen()?);
+    say(&json!({"ws": plain.local_addr()?.port(), "wss": secure.local_addr()?.port()}))?;
+    tokio::spawn(accept(plain, None, script.clone(), board.clone()));
+    tokio::spawn(accept(secure, Some(acceptor), script, board.clone()));
+    tokio::spawn(tick(board.clone()));
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        result = command(&board) => result,
+        _ = terminate.recv() => Ok(()),
+        result = tokio::signal::ctrl_c() => result,
+    }
+    .and_then(|()| {
+        // Not by return: a read of the standard input that still waits would hold the runtime.
+        std::process::exit(0)
+    })
+}
+
+fn listen() -> io::Result<TcpListener> {
+    let socket = TcpSocket::new_v4()?;
+    socket.bind(([127, 0, 0, 1], 0).into())?;
+    socket.listen(BACKLOG)
+}
+
+async fn accept(
+    listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
+    script: Arc<Script>,
+    board: Arc<Mutex<Board>>,
+) {
+    loop {
+        let (script, acceptor, board) = (script.clone(), acceptor.clone(), board.clone());
+        match listener.accept().await {
+            Ok((stream, _)) => drop(tokio::spawn(async move {
+                if let Err(error) = serve(stream, acceptor, script, board.clone()).await {
+                    board.lock().expect("no panic").faults.push(error.to_string());
+                }
+            })),
+            Err(error) => board.lock().expect("no panic").faults.push(format!("accept: {error}")),
+        }
+    }
+}
+
+async fn serve(
+    stream: TcpStream,
+    acceptor: Option<TlsAcceptor>,
+    script: Arc<Script>,
+    board: Arc<Mutex<Board>>,
+) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    match acceptor {
+        Some(acceptor) => connection::serve(acceptor.accept(stream).await?, script, board).await,
+        None => connection::serve(stream, script, board).await,
+    }
+}
+
+async fn tick(board: Arc<Mutex<Board>>) {
+    let mut interval = tokio::time::interval(TICK);
+    loop {
+        interval.tick().await;
+        board.lock().expect("no panic").tick();
+    }
+}
+
+async fn command(board: &Mutex<Board>) -> io::Result<()> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    while let Some(line) = lines.next_line().await? {
+        let words: Vec<_> = line.split_whitespace().collect();
+        let asked = words.split_first().filter(|&(&name, _)| name == "report");
+        match asked.and_then(|(_, numbers)| Asked::parse(numbers)) {
+            Some(asked) => {
+                closed(board).await;
+                let mut board = board.lock().expect("no panic");
+                say(&board.report(&asked))?;
+                board.forget();
+            }
+            None => say(&json!({"error": "expected: report START_NS FROM_MS TO_MS PHASES"}))?,
+        }
+    }
+    Ok(())
+}
+
+async fn closed(board: &Mutex<Board>) {
+    let all_gone = async {
+        while board.lock().expect("no panic").open > 0 {
+            tokio::time::sleep(TICK / 10).await;
+        }
+    };
+    // Those that stay are in the report.
+    let _ = tokio::time::timeout(CLOSED_WITHIN, all_gone).await;
+}
+
+fn say(value: &Value) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{value}")?;
+    out.flush()
+}
