@@ -5,7 +5,8 @@
 Each run is a process of its own: N tracks begin at arbitrary moments, one task each awaits frame after
 frame, and `getrusage` tells what the process took, its harness included. Talking, each track is given
 100 ms of PCM ten times a second, which counts too. The lateness is that of one of the tracks, beside
-its own earliest frame.
+its own earliest frame. Then, without tracks: 20 ms of each of N buffers, by as many calls of `read` and by
+one of `read_many`.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from itertools import product
 from statistics import median
+from time import perf_counter_ns
 from typing import Any
 
 from playback_peers import VIDEOSDK_PYTHON
@@ -164,6 +166,26 @@ def table(options: argparse.Namespace) -> None:
         print()
 
 
+def reads(tracks: list[int]) -> None:
+    from voicelane import PlaybackBuffer, read_many
+
+    print("\nns per buffer and 20 ms, median of 1000\n")
+    for talking, num_buffers in product((False, True), tracks):
+        buffers = [PlaybackBuffer() for _ in range(num_buffers)]
+        times: dict[str, list[int]] = {"read": [], "read_many": []}
+        for name in (*times,) * 1000:
+            for buffer in buffers if talking else ():
+                buffer.write(DELTA[:960])
+            start_ns = perf_counter_ns()
+            if name == "read":
+                [buffer.read(480) for buffer in buffers]
+            else:
+                read_many(buffers, 480)
+            times[name].append(perf_counter_ns() - start_ns)
+        told = "".join(f"{name:>12}{median(ns) / num_buffers:6.0f}" for name, ns in times.items())
+        print(f"{'talking' if talking else 'silence':10}N={num_buffers:<6}{told}")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=10)
@@ -175,6 +197,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.child is None:
         table(options)
+        reads(options.tracks)
         return
     library, num_tracks, talking = options.child
     factory = __import__("uvloop").new_event_loop if options.loop == "uvloop" else None

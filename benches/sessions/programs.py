@@ -16,7 +16,7 @@ from verdict import Case
 
 HERE = Path(__file__).parent
 _TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-_PLUGIN_PYTHON = os.environ.get("VIDEOSDK_PYTHON", str(ROOT / ".venv-videosdk/bin/python"))
+_PLUGIN_PYTHON = os.environ.get("VIDEOSDK_PYTHON", str(ROOT / ".venv-videosdk-1-original/bin/python"))
 # "debug" is what `cargo test` builds, for the benchmark's own test.
 _PROFILE = os.environ.get("BENCH_SESSIONS_PROFILE", "release")
 _SPARE_S = 60.0  # beyond warm-up and window: imports, connects, closing
