@@ -84,8 +84,7 @@ impl Driver {
                     }
                 }
                 Turn::Message(message) => {
-                    self.was_asked = false;
-                    self.silence.as_mut().reset(Instant::now() + self.heartbeat);
+                    self.is_heard();
                     match message {
                         Some(Ok(Message::Text(text))) => self.downlink.receive(text.into()),
                         Some(Ok(Message::Binary(text))) => self.downlink.receive(text),
@@ -108,9 +107,12 @@ impl Driver {
         if let Err(error) = self.poll_send(cx) {
             return Poll::Ready(Turn::Message(Some(Err(error))));
         }
-        if !self.shared.inbox().is_full(&self.bell)
-            && let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx)
-        {
+        if self.shared.inbox().is_full(&self.bell) {
+            // Nothing is read: silence says nothing about the other side.
+            self.is_heard();
+            return Poll::Pending;
+        }
+        if let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) {
             return Poll::Ready(Turn::Message(message));
         }
         self.silence.as_mut().poll(cx).map(|()| Turn::Silence)
@@ -133,6 +135,11 @@ impl Driver {
                 uplink.settle();
             }
         }
+    }
+
+    fn is_heard(&mut self) {
+        self.was_asked = false;
+        self.silence.as_mut().reset(Instant::now() + self.heartbeat);
     }
 
     fn next_text(&self) -> Option<String> {

@@ -290,7 +290,8 @@ impl PlaybackWriter {
 }
 
 fn is_stale(event: &AudioDeltaEvent<'_>, response_id: Option<&str>) -> bool {
-    response_id.is_some() && response_id != event.response_id.as_deref()
+    // "" is nobody's name.
+    response_id.is_some_and(|id| id.is_empty() || event.response_id.as_deref() != Some(id))
 }
 
 fn brought(
