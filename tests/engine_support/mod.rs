@@ -1,4 +1,5 @@
 //! A websocket server of threads, and the client's side of a connection.
+#![allow(dead_code, reason = "each test takes its part")]
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -18,13 +19,6 @@ pub fn until(mut condition: impl FnMut() -> bool) {
         assert!(started.elapsed() < TIMEOUT, "it does not happen");
         thread::sleep(Duration::from_millis(1));
     }
-}
-
-/// How many threads of the engine this process has.
-pub fn session_threads() -> usize {
-    let Ok(tasks) = std::fs::read_dir("/proc/self/task") else { return 0 };
-    let names = tasks.flatten().filter_map(|task| std::fs::read_to_string(task.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("voicelane-")).count()
 }
 
 /// Serves every connection on a thread of its own, which ends with the connection.
