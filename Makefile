@@ -10,7 +10,7 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize bench bench-capture bench-playback bench-tracks bench-sessions bench-core instructions \
+        loom sanitize bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
         plots docs clean
 
 help:  ## This list
@@ -80,6 +80,10 @@ bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed
 bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
+
+soak: build  ## 500 sessions for 15 minutes, with faults and reconnects: nothing lost, nothing grows (SOAK="--minutes 60")
+	@cargo build --quiet --release --example load_server
+	@$(BIN)/python benches/sessions/soak.py $(SOAK)
 
 bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
 	$(BIN)/python benches/bench_tracks.py

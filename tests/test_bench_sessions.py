@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
+import random
 import subprocess
 import sys
+from array import array
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,11 +19,42 @@ TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 PROGRAMS = ("load_server", "floor_client")
 PROFILES = ("debug", "release")  # `cargo test` makes the former
 
-built = [
-    profile
+REPLY = [random.Random(frame).randbytes(960) for frame in range(10)]
+SILENCE = bytes(960)
+QUIETER = array("h", [int(sample / 2) for sample in array("h", REPLY[2])]).tobytes()
+
+built = {
+    profile: (TARGET / profile / "examples" / PROGRAMS[0]).stat().st_mtime
     for profile in PROFILES
     if all((TARGET / profile / "examples" / name).exists() for name in PROGRAMS)
-]
+}
+
+
+@pytest.fixture
+def ear(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """What holds the frames heard against the reply."""
+    monkeypatch.syspath_prepend(ROOT / "benches/sessions")
+    return importlib.import_module("meters").Ear(REPLY, first=0)
+
+
+@pytest.mark.parametrize(
+    ("heard", "gap", "cut", "wrong"),
+    [
+        ([SILENCE, *REPLY, SILENCE, *REPLY], 0, 0, 0),
+        ([*REPLY[:3], SILENCE, SILENCE, *REPLY[3:]], 2, 0, 0),
+        ([*REPLY[:3], *REPLY], 0, 1, 0),
+        ([*REPLY[:2], QUIETER, *REPLY], 0, 1, 0),
+        ([*REPLY[:3], *REPLY[4:5]], 0, 0, 1),
+        ([*REPLY[:3], *REPLY[2:3]], 0, 0, 1),
+    ],
+    ids=["whole", "underrun", "cut off", "faded out", "left out", "twice"],
+)
+def test_what_is_heard_is_held_against_what_was_said(
+    ear: Any, heard: list[bytes], gap: int, cut: int, wrong: int
+) -> None:
+    for pcm in heard:
+        ear.hear(pcm)
+    assert (ear.gap_frames, ear.cut_replies, ear.wrong_frames) == (gap, cut, wrong)
 
 
 @pytest.mark.skipif(not built, reason="its programs are not built: cargo build --examples")
@@ -38,7 +73,7 @@ def test_two_sessions_are_measured_and_nothing_is_wrong(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "benches/sessions/bench.py", *options, *times, "--output", str(output)],
         cwd=ROOT,
-        env={**os.environ, "BENCH_SESSIONS_PROFILE": built[0]},
+        env={**os.environ, "BENCH_SESSIONS_PROFILE": max(built, key=built.__getitem__)},
         capture_output=True,
         text=True,
     )

@@ -36,7 +36,7 @@ ON_REQUEST = ("sdk-av", "native-av")
 # As far as it can follow, and one step beyond.
 MOST = {"plugin": 200, "sdk": 500, "sdk-av": 500}
 # The default is done in less than 25 minutes: the two that only compare leave these out.
-SPARED = {"floor": (50, 200), "harness": (1, 50, 200)}
+SPARED = {"floor": (1, 50, 200), "harness": (1, 10, 50, 200)}
 TLS_SESSIONS = 100
 _AROUND_S = 2.5  # start, connects and closing of a run, about
 
@@ -93,10 +93,12 @@ class Bench:
             return
         except RunFailed as error:
             self.failures.append(str(error))
-            server.report({"start_ns": 0, "phases": 1}, warmup_s, window_s)  # forgets it
+            server.report(
+                {"start_ns": 0, "phases": 1}, case.chunk_ms, warmup_s, window_s
+            )  # forgets it
             return
-        seen = server.report(client, warmup_s, window_s)
-        found = row(case, client, seen, round((warmup_s + window_s) / 0.02))
+        seen = server.report(client, case.chunk_ms, warmup_s, window_s)
+        found = row(case, client, seen, warmup_s, window_s)
         self.rows.setdefault(case, []).append(found)
         if is_hopeless(found):
             self._lost_at[case.implementation, case.tls] = case.sessions

@@ -37,8 +37,8 @@ _LEAD_S = 0.5  # from the last connect to the first frame
 _OVERTIME_S = 0.5  # for feeders that are behind
 _FLUSH_S = 2.0
 _CYCLE_MS, _AGENT_AT_MS = 8_000, 4_000
-# The one task of the batch calls feeds and reads a tenth of the sessions every 2 ms.
-_BATCH_GROUPS = 10
+# The one task of the batch calls feeds and reads a quarter of the sessions every 5 ms.
+_BATCH_TICKS = 4  # a frame
 _WATCHED_ONE_IN = 25
 
 
@@ -49,12 +49,11 @@ class Load:
         self.options = options
         self.name: str = options.implementation
         self.is_batch = self.name.endswith("-batch")
-        self.microphone = _speech_frames()
-        reply = Path(options.reply).read_bytes()
-        frames = [reply[at : at + FRAME_BYTES] for at in range(0, len(reply), FRAME_BYTES)]
         count = options.sessions
-        self.phases = min(_BATCH_GROUPS, count) if self.is_batch else count
-        self.ears = [Ear(frames, _first_frame(index)) for index in range(count)]
+        self.microphone, self.ears = load_of(count, Path(options.reply))
+        # Sessions are spread over a message, so that not all of them send at once.
+        self.spread_s = options.chunk_ms / 1000
+        self.phases = _BATCH_TICKS * options.chunk_ms // 20 if self.is_batch else count
         self.fed_frames = [0] * count
         self.num_frames = round((options.warmup_s + options.window_s) / FRAME_S)
         self.sessions: list[Session] = []
@@ -89,7 +88,7 @@ class Load:
         """50 frames a second, each when it is complete; one that is late goes at once, none is left out."""
         clock = asyncio.get_running_loop().time
         feed = self.sessions[index].feed
-        first_s = start_s + index % self.phases * FRAME_S / self.phases
+        first_s = start_s + index % self.phases * self.spread_s / self.phases
         last_s = start_s + self.num_frames * FRAME_S + _OVERTIME_S
         for frame in range(self.num_frames):
             now_s = clock()
@@ -110,20 +109,25 @@ class Load:
         import voicelane
 
         clock = asyncio.get_running_loop().time
-        groups = [range(group, len(self.sessions), self.phases) for group in range(self.phases)]
-        models = [[self.sessions[index].model for index in group] for group in groups]
-        buffers = [[model.playback for model in group] for group in models]
-        for tick in range(self.num_frames * self.phases):
-            frame, group = divmod(tick, self.phases)
-            due_s = start_s + tick * FRAME_S / self.phases
+        joining = [range(at, len(self.sessions), self.phases) for at in range(self.phases)]
+        members: list[list[int]] = [[] for _ in range(_BATCH_TICKS)]
+        models: list[list[Any]] = [[] for _ in range(_BATCH_TICKS)]
+        end_s = start_s + self.num_frames * FRAME_S
+        for tick in range(self.num_frames * _BATCH_TICKS):
+            due_s = start_s + tick * FRAME_S / _BATCH_TICKS
             if (now_s := clock()) < due_s:
                 await asyncio.sleep(due_s - now_s)
-            elif now_s > start_s + self.num_frames * FRAME_S + _OVERTIME_S:
+            elif now_s > end_s + _OVERTIME_S:
                 return
-            pcms = [self.frame_of(index, frame) for index in groups[group]]
-            voicelane.feed_many(models[group], pcms)
-            heard = voicelane.read_many(buffers[group], FRAME_BYTES // 2)
-            for index, pcm in zip(groups[group], heard, strict=True):
+            turn = tick % _BATCH_TICKS
+            if tick < self.phases:
+                members[turn] += joining[tick]
+                models[turn] = [self.sessions[index].model for index in members[turn]]
+            pcms = [self.frame_of(index, self.fed_frames[index]) for index in members[turn]]
+            voicelane.feed_many(models[turn], pcms)
+            buffers = [model.playback for model in models[turn]]
+            heard = voicelane.read_many(buffers, FRAME_BYTES // 2)
+            for index, pcm in zip(members[turn], heard, strict=True):
                 self.fed_frames[index] += 1
                 self.ears[index].hear(pcm)
 
@@ -173,6 +177,7 @@ async def run(options: argparse.Namespace) -> dict[str, Any]:
         "user_s": used.user_s - cpu.user_s,
         "system_s": used.system_s - cpu.system_s,
         "loop_s": used.loop_s - cpu.loop_s,
+        "waited_s": used.waited_s - cpu.waited_s,
         "lag_ms": quantiles_ms(lag.lags_s),
         "heard_frames": heard,
         "talking_kib": rss_kib(collect=False),
@@ -200,6 +205,13 @@ def _ears(ears: Sequence[Ear]) -> dict[str, int]:
         "cut_replies": sum(ear.cut_replies for ear in ears),
         "wrong_frames": sum(ear.wrong_frames for ear in ears),
     }
+
+
+def load_of(sessions: int, reply_file: Path) -> tuple[list[bytes], list[Ear]]:
+    """The frames of the microphone, and for each session an ear that knows the agent's reply."""
+    reply = reply_file.read_bytes()
+    frames = [reply[at : at + FRAME_BYTES] for at in range(0, len(reply), FRAME_BYTES)]
+    return _speech_frames(), [Ear(frames, _first_frame(index)) for index in range(sessions)]
 
 
 def _speech_frames() -> list[bytes]:

@@ -29,9 +29,9 @@ pub fn cpu_ns() -> (u64, u64) {
     (ns(usage.user_time()), ns(usage.system_time()))
 }
 
-/// When frame `frames` (from 1) of a session is complete, after the start of all: sessions are spread over one frame.
-pub fn due_ns(session: usize, phases: usize, frames: u64) -> u64 {
-    (session % phases) as u64 * FRAME_NS / phases as u64 + (frames - 1) * FRAME_NS
+/// When frame `frames` (from 1) of a session is complete, after the start of all: sessions are spread over a message.
+pub fn due_ns(session: usize, phases: usize, chunk_ns: u64, frames: u64) -> u64 {
+    (session % phases) as u64 * chunk_ns / phases as u64 + (frames - 1) * FRAME_NS
 }
 
 /// Raises the number of descriptors to what the system allows; an error when `needed` are more.

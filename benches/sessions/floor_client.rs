@@ -18,7 +18,6 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
-use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring;
@@ -67,17 +66,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let connect_s = connect_start.elapsed().as_secs_f64();
     let start_ns = now_ns() + LEAD_NS;
     let end_ns = start_ns + plan.warmup_ns + plan.window_ns;
-    let mut sessions = JoinSet::new();
+    let chunk_ns = plan.chunk_frames * FRAME_NS;
+    let mut sessions = Vec::new();
     for (session, socket) in sockets.into_iter().enumerate() {
-        let first_ns = start_ns + due_ns(session, plan.sessions, plan.chunk_frames);
-        sessions.spawn(talk(socket, texts.clone(), first_ns, end_ns, plan.chunk_frames * FRAME_NS));
+        let first_ns = start_ns + due_ns(session, plan.sessions, chunk_ns, plan.chunk_frames);
+        sessions.push(tokio::spawn(talk(socket, texts.clone(), first_ns, end_ns, chunk_ns)));
     }
     sleep_until(instant_of(start_ns + plan.warmup_ns)).await;
-    let (from, from_ns) = (cpu_ns(), now_ns());
+    let (from, waited_from_ns, from_ns) = (cpu_ns(), waited_ns(), now_ns());
     sleep_until(instant_of(end_ns)).await;
-    let (to, to_ns) = (cpu_ns(), now_ns());
+    let (to, waited_to_ns, to_ns) = (cpu_ns(), waited_ns(), now_ns());
     let close_start = Instant::now();
-    let appends = sessions.join_all().await.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut appends = Vec::new();
+    for session in sessions {
+        appends.push(session.await??);
+    }
     let watched = (0..plan.sessions).filter(|session| session % 25 == 0);
     let adler: BTreeMap<_, _> =
         watched.map(|session| (session, adler_of(&texts, appends[session]))).collect();
@@ -85,6 +88,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         "start_ns": start_ns, "phases": plan.sessions, "connect_s": connect_s,
         "window_s": (to_ns - from_ns) as f64 / 1e9,
         "user_s": (to.0 - from.0) as f64 / 1e9, "system_s": (to.1 - from.1) as f64 / 1e9,
+        "waited_s": (waited_to_ns - waited_from_ns) as f64 / 1e9,
         "close_s": close_start.elapsed().as_secs_f64(),
         "fed_frames": appends.iter().map(|one| one * plan.chunk_frames).collect::<Vec<_>>(),
         "adler": adler,
@@ -189,4 +193,10 @@ async fn talk(
     socket.close(None).await?;
     while socket.next().await.is_some_and(|message| message.is_ok()) {}
     Ok(appends)
+}
+
+/// How long this thread could have run so far and waited for a CPU, in nanoseconds.
+fn waited_ns() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|ns| ns.parse().ok()).unwrap_or_default()
 }

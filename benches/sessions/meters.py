@@ -25,11 +25,15 @@ class Cpu:
     system_s: float
     loop_s: float
     """Of this thread alone, which is the event loop's."""
+    waited_s: float
+    """How long this thread could have run, and waited for a CPU."""
 
     @classmethod
     def now(cls) -> Cpu:
         usage = resource.getrusage(resource.RUSAGE_SELF)
-        return cls(usage.ru_utime, usage.ru_stime, time.thread_time())
+        with open("/proc/thread-self/schedstat") as schedstat:
+            waited_s = int(schedstat.read().split()[1]) / 1e9
+        return cls(usage.ru_utime, usage.ru_stime, time.thread_time(), waited_s)
 
 
 class Ear:
@@ -57,11 +61,11 @@ class Ear:
             self.gap_frames += self._speaking
         elif pcm == self._reply[self._next]:
             self._heard()
-        elif pcm == self._reply[0]:  # the rest of the last reply was cut off
-            self.cut_replies += 1
+        elif pcm == self._reply[0] or _is_faded(pcm, self._reply[0]):
+            self.cut_replies += self._next > 0  # the rest of the last one
             self._next = 0
             self._heard()
-        elif self._speaking and _is_faded(pcm, self._reply[self._next]):
+        elif _is_faded(pcm, self._reply[self._next]):
             self._heard()
         else:
             self.wrong_frames += 1

@@ -16,7 +16,9 @@ from verdict import Case
 
 HERE = Path(__file__).parent
 _TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
-_PLUGIN_PYTHON = os.environ.get("VIDEOSDK_PYTHON", str(ROOT / ".venv-videosdk-1-original/bin/python"))
+_PLUGIN_PYTHON = os.environ.get(
+    "VIDEOSDK_PYTHON", str(ROOT / ".venv-videosdk-1-original/bin/python")
+)
 # "debug" is what `cargo test` builds, for the benchmark's own test.
 _PROFILE = os.environ.get("BENCH_SESSIONS_PROFILE", "release")
 _SPARE_S = 60.0  # beyond warm-up and window: imports, connects, closing
@@ -80,11 +82,24 @@ class LoadServer:
         """The authority behind its certificate."""
         return f"{self._folder.name}/ca.pem"
 
-    def report(self, client: dict[str, Any], warmup_s: float, window_s: float) -> dict[str, Any]:
+    def report(
+        self, client: dict[str, Any], chunk_ms: int, warmup_s: float, window_s: float
+    ) -> dict[str, Any]:
         """What it saw of the run that has just ended."""
         window_ms = f"{round(warmup_s * 1000)} {round((warmup_s + window_s) * 1000)}"
+        return self._ask(f"report {client['start_ns']} {window_ms} {client['phases']} {chunk_ms}")
+
+    def count(self) -> dict[str, Any]:
+        """The bytes of audio that each session has brought, over all its connections."""
+        return self._ask("count")
+
+    def cut(self, each: int, remainder: int) -> None:
+        """Breaks off every `each`-th session, from that one on: half of them without a word."""
+        self._ask(f"cut {each} {remainder}")
+
+    def _ask(self, command: str) -> dict[str, Any]:
         assert self._process.stdin
-        self._process.stdin.write(f"report {client['start_ns']} {window_ms} {client['phases']}\n")
+        self._process.stdin.write(f"{command}\n")
         self._process.stdin.flush()
         return self._answer()
 
@@ -94,6 +109,8 @@ class LoadServer:
         if not line:
             raise RunFailed(f"the load server ended with code {self._process.wait()}")
         answer: dict[str, Any] = json.loads(line)
+        if "error" in answer:
+            raise RunFailed(f"the load server is another version's: {answer['error']}")
         return answer
 
 

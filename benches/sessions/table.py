@@ -33,6 +33,7 @@ def markdown(result: Mapping[str, Any]) -> str:
         _table(_COSTS, (_cost(case, one, found) for case, one in found.items())),
         _table(_HOLDINGS, (_holding(case, one) for case, one in found.items())),
     ]
+    parts += [_disturbances(found)] if _disturbances(found) else []
     judged = list(targets(found))
     if measured := [target for target in judged if target[2]]:
         parts.append(_table("target | measured | met |", measured))
@@ -42,6 +43,19 @@ def markdown(result: Mapping[str, Any]) -> str:
     open_targets = [f"{unknown} of {len(judged)} targets were not measured"] * bool(unknown)
     remarks = [f"- {text}" for text in (*wrong, *missing, *result["failures"], *open_targets)]
     return "\n\n".join([*parts, *(["\n".join(remarks)] if remarks else [])]) + "\n"
+
+
+def _disturbances(found: Summaries) -> str:
+    """Where the figures may be those of other programs, too."""
+    marks = (
+        ("disturbed", "The client waited for a CPU for more than 6 % of the time"),
+        ("server_was_slow", "The server was late itself"),
+    )
+    counts = (
+        (text, [f"{case} ({one[key]} of {one['runs']})" for case, one in found.items() if one[key]])
+        for key, text in marks
+    )
+    return "\n".join(f"{text}: {'; '.join(cases)}." for text, cases in counts if cases)
 
 
 def summaries(result: Mapping[str, Any]) -> dict[Case, Row]:

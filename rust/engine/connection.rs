@@ -114,7 +114,7 @@ impl Connection {
     ) -> Self {
         let worker = Arc::clone(engine.worker());
         let shared = Arc::new(Shared {
-            inbox: Arc::new(Inbox::new(session, mailbox)),
+            inbox: Arc::new(Inbox::new(session, mailbox, Arc::clone(worker.doorbell()))),
             bell: Bell::new(worker.doorbell()),
             texts: SegQueue::new(),
             num_texts: AtomicUsize::new(0),

@@ -1,8 +1,8 @@
-//! Wakes an engine's thread once for many sessions.
+//! Wakes an engine's thread once for many sessions, and each event loop once for what that thread has for it.
 //!
-//! A wake-up across threads is a system call and a switch, dearer than all else that 20 ms of audio cost. So the
-//! thread looks by itself, every [`INTERVAL`], for as long as there is something to find, and is woken only
-//! after a time without.
+//! A wake-up is a system call and a switch, dearer than all else that 20 ms of audio cost. So the thread looks by
+//! itself, every [`INTERVAL`], for as long as there is something to find, and is woken only after a time without.
+//! In between it rests even where sockets have something: as network drivers moderate interrupts.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,16 +13,19 @@ use crossbeam_queue::SegQueue;
 use futures_util::task::AtomicWaker;
 use tokio::sync::Notify;
 
+use super::mailbox::Mailbox;
 use super::process::Process;
 
-/// How often the thread looks for who rang: what the caller puts is at most this much later on the wire (and the
-/// timer's millisecond), and at 100 sessions ten sends share a wake-up.
+/// How often the thread looks: what the caller puts is at most this much later on the wire, what the service says
+/// at most this much later heard, and at 100 sessions ten sends share a wake-up.
 const INTERVAL: Duration = Duration::from_millis(2);
 
 /// One engine thread's: who rang since it last looked.
 #[derive(Debug)]
 pub struct Doorbell {
     rang: SegQueue<Arc<Bell>>,
+    /// Those that have something to collect.
+    mail: SegQueue<Arc<Mailbox>>,
     is_asleep: AtomicBool,
     notify: Notify,
     process: Process,
@@ -32,7 +35,8 @@ impl Doorbell {
     /// Of a thread of this process.
     pub fn new() -> Self {
         let process = Process::this();
-        Self { rang: SegQueue::new(), is_asleep: AtomicBool::new(false), notify: Notify::new(), process }
+        let is_asleep = AtomicBool::new(false);
+        Self { rang: SegQueue::new(), mail: SegQueue::new(), is_asleep, notify: Notify::new(), process }
     }
 
     fn ring(&self, bell: Arc<Bell>) {
@@ -40,6 +44,16 @@ impl Doorbell {
             return;
         }
         self.rang.push(bell);
+        self.wake();
+    }
+
+    /// The mailbox's loop is to be woken, with others.
+    pub fn deliver(&self, mailbox: &Arc<Mailbox>) {
+        self.mail.push(Arc::clone(mailbox));
+        self.wake();
+    }
+
+    fn wake(&self) {
         // ORDERING: SeqCst here and in `answer`, as the queue's own: of "rang" and "asleep" one side sees the other's.
         if self.is_asleep.swap(false, Ordering::SeqCst) {
             self.notify.notify_one();
@@ -49,9 +63,10 @@ impl Doorbell {
     /// Forgets who rang: each of them keeps this.
     pub fn forget(&self) {
         while self.rang.pop().is_some() {}
+        while self.mail.pop().is_some() {}
     }
 
-    /// Wakes the sessions whose bell rang, for ever.
+    /// Wakes the sessions whose bell rang, and the loops that have mail, for ever.
     pub async fn answer(&self) {
         loop {
             let mut anyone = false;
@@ -59,12 +74,19 @@ impl Doorbell {
                 anyone = true;
                 bell.answered();
             }
+            // Those who were woken, and those whose socket has something.
+            tokio::task::yield_now().await;
+            while let Some(mailbox) = self.mail.pop() {
+                anyone = true;
+                mailbox.ring();
+            }
             if anyone {
-                tokio::time::sleep(INTERVAL).await;
+                // The thread, not this task: what comes meanwhile is taken in one go.
+                std::thread::sleep(INTERVAL);
                 continue;
             }
             self.is_asleep.store(true, Ordering::SeqCst);
-            if self.rang.is_empty() {
+            if self.rang.is_empty() && self.mail.is_empty() {
                 self.notify.notified().await;
             }
             self.is_asleep.store(false, Ordering::SeqCst);

@@ -7,6 +7,7 @@ use std::task::Waker;
 
 use bytes::Bytes;
 
+use super::doorbell::Doorbell;
 use super::fault::{ConnectFault, Ended};
 use super::mailbox::Mailbox;
 use crate::Error;
@@ -61,20 +62,21 @@ struct State {
 pub struct Inbox {
     session: u64,
     mailbox: Arc<Mailbox>,
+    doorbell: Arc<Doorbell>,
     is_announced: AtomicBool,
     state: Mutex<State>,
 }
 
 impl Inbox {
-    /// The inbox of the session of that number on its loop.
-    pub fn new(session: u64, mailbox: Arc<Mailbox>) -> Self {
+    /// The inbox of the session of that number on its loop, which the thread of that door wakes.
+    pub fn new(session: u64, mailbox: Arc<Mailbox>, doorbell: Arc<Doorbell>) -> Self {
         let state = State {
             events: VecDeque::new(),
             num_bytes: 0,
             standing: Standing::Connecting,
             crowded_out: None,
         };
-        Self { session, mailbox, is_announced: AtomicBool::new(false), state: Mutex::new(state) }
+        Self { session, mailbox, doorbell, is_announced: AtomicBool::new(false), state: Mutex::new(state) }
     }
 
     /// An event for the loop, which is woken.
@@ -107,7 +109,7 @@ impl Inbox {
         }
         drop(state);
         // Also where an announcement is out already: who waits for this may take no events.
-        self.mailbox.ring(self.session);
+        self.deliver();
     }
 
     /// Whether the socket is to be left alone; then `waiting` is woken when there is room.
@@ -144,7 +146,13 @@ impl Inbox {
 
     fn announce(&self) {
         if !self.is_announced.swap(true, Ordering::AcqRel) {
-            self.mailbox.ring(self.session);
+            self.deliver();
+        }
+    }
+
+    fn deliver(&self) {
+        if self.mailbox.put(self.session) {
+            self.doorbell.deliver(&self.mailbox);
         }
     }
 

@@ -35,14 +35,17 @@ impl Mailbox {
         self.receiver.as_raw_fd()
     }
 
-    /// Something waits for the session of that number.
-    pub fn ring(&self, session: u64) {
+    /// Something waits for the session of that number. Returns whether the loop is to be woken by `ring`.
+    pub fn put(&self, session: u64) -> bool {
         self.ready.push(session);
-        // ORDERING: AcqRel with `collect`: who finds it rung is found by the collector that clears it.
-        if !self.is_rung.swap(true, Ordering::AcqRel) {
-            // It cannot be full: a byte is written only after the one before was read. Broken, the loop is gone.
-            let _ = (&self.sender).write(&[1]);
-        }
+        // ORDERING: AcqRel with `collect`: what is put before it is found to be rung is collected by who clears it.
+        !self.is_rung.swap(true, Ordering::AcqRel)
+    }
+
+    /// Wakes the loop.
+    pub fn ring(&self) {
+        // It cannot be full: a byte is written only after the one before was read. Broken, the loop is gone.
+        let _ = (&self.sender).write(&[1]);
     }
 
     /// The sessions for which something waits.

@@ -50,14 +50,20 @@ pub struct Asked {
     pub start_ns: u64,
     pub window_ms: (u64, u64),
     pub phases: usize,
+    pub chunk_ns: u64,
 }
 
 impl Asked {
     /// From the words of a command.
     pub fn parse(words: &[&str]) -> Option<Self> {
         let numbers: Vec<u64> = words.iter().map(|word| word.parse().ok()).collect::<Option<_>>()?;
-        let &[start_ns, from_ms, to_ms, phases] = &numbers[..] else { return None };
-        Some(Asked { start_ns, window_ms: (from_ms, to_ms), phases: (phases as usize).max(1) })
+        let &[start_ns, from_ms, to_ms, phases, chunk_ms] = &numbers[..] else { return None };
+        Some(Asked {
+            start_ns,
+            window_ms: (from_ms, to_ms),
+            phases: (phases as usize).max(1),
+            chunk_ns: chunk_ms * 1_000_000,
+        })
     }
 
     fn holds(&self, at_ns: u64) -> bool {
@@ -87,6 +93,16 @@ impl Board {
         self.ticks.push((now_ns(), user + system));
     }
 
+    /// What each session has brought so far. What was noted of when is forgotten: a soak is long.
+    pub fn count(&mut self) -> Value {
+        (self.arrivals, self.sent, self.ticks) = Default::default();
+        json!({"audio_bytes": self.bytes(), "open": self.open, "faults": self.faults})
+    }
+
+    fn bytes(&self) -> BTreeMap<usize, u64> {
+        self.sessions.iter().map(|(&session, one)| (session, one.audio_bytes)).collect()
+    }
+
     /// Begins anew, for the next run.
     pub fn forget(&mut self) {
         *self = Board { open: self.open, ..Board::default() };
@@ -104,13 +120,12 @@ impl Board {
         let sum = |of: fn(&Session) -> u64| self.sessions.values().map(of).sum::<u64>();
         let adlers: BTreeMap<_, _> =
             self.sessions.iter().filter_map(|(n, one)| Some((n, one.adler?.value()))).collect();
-        let bytes: BTreeMap<_, _> = self.sessions.iter().map(|(n, one)| (n, one.audio_bytes)).collect();
         json!({
             "send_lateness_ms": quantiles(&mut lateness_ns),
             "appends": sum(|one| one.appends),
             "checked": sum(|one| one.checked),
             "bad": sum(|one| one.bad),
-            "audio_bytes": bytes,
+            "audio_bytes": self.bytes(),
             "adler": adlers,
             "deltas": deltas,
             "events": in_window().count(),
@@ -131,7 +146,7 @@ impl Board {
 
 /// How long after its last frame was complete an append arrived; None where that was outside of the window.
 fn lateness(one: &Arrival, asked: &Asked) -> Option<i64> {
-    let due_ns = asked.start_ns + due_ns(one.session, asked.phases, one.frames.max(1));
+    let due_ns = asked.start_ns + due_ns(one.session, asked.phases, asked.chunk_ns, one.frames.max(1));
     asked.holds(due_ns).then(|| one.at_ns as i64 - due_ns as i64)
 }
 

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
 use tokio::time::sleep_until;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
@@ -17,6 +18,7 @@ use super::uplink::{self, Message};
 const BUFFER_BYTES: usize = 8 * 1024;
 const MAX_HEAD_BYTES: usize = 16 * 1024;
 const SESSION_S: u64 = 3_600;
+const GOING_AWAY: u16 = 1001;
 const FAR_NS: u64 = 1_000_000_000 * 86_400;
 
 /// First bytes of whole messages.
@@ -25,11 +27,44 @@ const CLOSE_FRAME: u8 = 0x80 | CLOSE;
 const PING_FRAME: u8 = 0x80 | PING;
 const PONG_FRAME: u8 = 0x80 | PONG;
 
+/// What all connections share.
+#[derive(Clone)]
+pub struct Hall {
+    pub script: Arc<Script>,
+    pub board: Arc<Mutex<Board>>,
+    pub cuts: Arc<watch::Sender<Option<Cut>>>,
+}
+
+/// Which sessions are broken off.
+#[derive(Clone, Copy)]
+pub struct Cut {
+    each: usize,
+    remainder: usize,
+}
+
+impl Cut {
+    /// From the words of a command.
+    pub fn parse(words: &[&str]) -> Option<Self> {
+        let &[each, remainder] = words else { return None };
+        Some(Cut { each: each.parse().ok().filter(|each| *each > 0)?, remainder: remainder.parse().ok()? })
+    }
+
+    fn hits(self, session: usize) -> bool {
+        session % self.each == self.remainder
+    }
+
+    /// Whether that session is told, and not merely cut off.
+    fn is_told(self, session: usize) -> bool {
+        (session / self.each).is_multiple_of(2)
+    }
+}
+
 struct Connection<S> {
     stream: S,
     session: usize,
     script: Arc<Script>,
     board: Arc<Mutex<Board>>,
+    cuts: watch::Receiver<Option<Cut>>,
     /// What the service says that the session is.
     settings: Value,
     /// When the session's first cycle began, had it been there; None before its first append.
@@ -43,16 +78,22 @@ struct Connection<S> {
 ///
 /// # Errors
 /// What is wrong with the connection, or with what came over it.
-pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(
-    mut stream: S,
-    script: Arc<Script>,
-    board: Arc<Mutex<Board>>,
-) -> io::Result<()> {
+pub async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, hall: Hall) -> io::Result<()> {
+    let Hall { script, board, cuts } = hall;
     let Some(session) = handshake(&mut stream).await? else { return Ok(()) };
     board.lock().expect("no panic").open += 1;
     let settings = settings(session);
-    let mut connection =
-        Connection { stream, session, script, board, settings, origin_ns: None, cycle: 0, step: 0 };
+    let mut connection = Connection {
+        stream,
+        session,
+        script,
+        board,
+        cuts: cuts.subscribe(),
+        settings,
+        origin_ns: None,
+        cycle: 0,
+        step: 0,
+    };
     let result = connection.run().await;
     connection.board.lock().expect("no panic").open -= 1;
     result
@@ -69,6 +110,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
         loop {
             let had_begun = self.origin_ns.is_some();
             let is_due = tokio::select! {
+                // Err: the server ends, and this with it.
+                _ = self.cuts.changed() => match self.is_cut() {
+                    None => continue,
+                    Some(cut) => return self.break_off(cut).await,
+                },
                 () = &mut timer => true,
                 read = self.stream.read(&mut buffer[filled..]) => {
                     match read? {
@@ -86,6 +132,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Connection<S> {
                 timer.as_mut().reset(instant_of(self.due_ns()));
             }
         }
+    }
+
+    fn is_cut(&mut self) -> Option<Cut> {
+        self.cuts.borrow_and_update().filter(|cut| cut.hits(self.session))
+    }
+
+    async fn break_off(&mut self, cut: Cut) -> io::Result<()> {
+        if cut.is_told(self.session) {
+            self.stream.write_all(&frame(CLOSE, &GOING_AWAY.to_be_bytes())).await?;
+            self.stream.flush().await?;
+        }
+        Ok(())
     }
 
     /// Takes the whole frames in the buffer, and moves what is left to its start. False: the client closed.

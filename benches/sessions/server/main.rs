@@ -9,7 +9,9 @@
 //! answers on its standard output what comes on its standard input:
 //!
 //! ```text
-//! report START_NS FROM_MS TO_MS PHASES    what it saw of the run that began then; forgets it
+//! report START_NS FROM_MS TO_MS PHASES CHUNK_MS    what it saw of the run that began then; forgets it
+//! count                   the bytes of audio that each session has brought; forgets when
+//! cut EACH REMAINDER      breaks off every EACH-th session, from REMAINDER on: half of them without a word
 //! ```
 //!
 //! It ends at the end of its input, at SIGTERM and at SIGINT.
@@ -23,9 +25,11 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
 use board::{Asked, Board};
+use connection::{Cut, Hall};
 use script::Script;
 
 mod board;
@@ -51,16 +55,18 @@ async fn main() -> io::Result<()> {
     let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| ".".into()));
     let script = Arc::new(Script::new());
     let board = Arc::new(Mutex::new(Board::default()));
+    let cuts = Arc::new(watch::Sender::new(None));
     std::fs::write(folder.join("reply.pcm"), &script.reply)?;
     let acceptor = tls::acceptor(&folder.join("ca.pem"))?;
     let (plain, secure) = (listen()?, listen()?);
     say(&json!({"ws": plain.local_addr()?.port(), "wss": secure.local_addr()?.port()}))?;
-    tokio::spawn(accept(plain, None, script.clone(), board.clone()));
-    tokio::spawn(accept(secure, Some(acceptor), script, board.clone()));
+    let hall = Hall { script, board: board.clone(), cuts: cuts.clone() };
+    tokio::spawn(accept(plain, None, hall.clone()));
+    tokio::spawn(accept(secure, Some(acceptor), hall));
     tokio::spawn(tick(board.clone()));
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        result = command(&board) => result,
+        result = command(&board, &cuts) => result,
         _ = terminate.recv() => Ok(()),
         result = tokio::signal::ctrl_c() => result,
     }
@@ -76,35 +82,26 @@ fn listen() -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn accept(
-    listener: TcpListener,
-    acceptor: Option<TlsAcceptor>,
-    script: Arc<Script>,
-    board: Arc<Mutex<Board>>,
-) {
+async fn accept(listener: TcpListener, acceptor: Option<TlsAcceptor>, hall: Hall) {
     loop {
-        let (script, acceptor, board) = (script.clone(), acceptor.clone(), board.clone());
+        let (acceptor, hall) = (acceptor.clone(), hall.clone());
         match listener.accept().await {
             Ok((stream, _)) => drop(tokio::spawn(async move {
-                if let Err(error) = serve(stream, acceptor, script, board.clone()).await {
+                let board = hall.board.clone();
+                if let Err(error) = serve(stream, acceptor, hall).await {
                     board.lock().expect("no panic").faults.push(error.to_string());
                 }
             })),
-            Err(error) => board.lock().expect("no panic").faults.push(format!("accept: {error}")),
+            Err(error) => hall.board.lock().expect("no panic").faults.push(format!("accept: {error}")),
         }
     }
 }
 
-async fn serve(
-    stream: TcpStream,
-    acceptor: Option<TlsAcceptor>,
-    script: Arc<Script>,
-    board: Arc<Mutex<Board>>,
-) -> io::Result<()> {
+async fn serve(stream: TcpStream, acceptor: Option<TlsAcceptor>, hall: Hall) -> io::Result<()> {
     stream.set_nodelay(true)?;
     match acceptor {
-        Some(acceptor) => connection::serve(acceptor.accept(stream).await?, script, board).await,
-        None => connection::serve(stream, script, board).await,
+        Some(acceptor) => connection::serve(acceptor.accept(stream).await?, hall).await,
+        None => connection::serve(stream, hall).await,
     }
 }
 
@@ -116,19 +113,24 @@ async fn tick(board: Arc<Mutex<Board>>) {
     }
 }
 
-async fn command(board: &Mutex<Board>) -> io::Result<()> {
+async fn command(board: &Mutex<Board>, cuts: &watch::Sender<Option<Cut>>) -> io::Result<()> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     while let Some(line) = lines.next_line().await? {
         let words: Vec<_> = line.split_whitespace().collect();
-        let asked = words.split_first().filter(|&(&name, _)| name == "report");
-        match asked.and_then(|(_, numbers)| Asked::parse(numbers)) {
-            Some(asked) => {
+        let (name, numbers) = words.split_first().map_or(("", &[][..]), |(&name, numbers)| (name, numbers));
+        match (name, Asked::parse(numbers), Cut::parse(numbers)) {
+            ("report", Some(asked), _) => {
                 closed(board).await;
                 let mut board = board.lock().expect("no panic");
                 say(&board.report(&asked))?;
                 board.forget();
             }
-            None => say(&json!({"error": "expected: report START_NS FROM_MS TO_MS PHASES"}))?,
+            ("count", ..) => say(&board.lock().expect("no panic").count())?,
+            ("cut", _, Some(cut)) => {
+                cuts.send_replace(Some(cut));
+                say(&json!({}))?;
+            }
+            _ => say(&json!({"error": "expected report, count or cut, with their numbers"}))?,
         }
     }
     Ok(())

@@ -1,0 +1,245 @@
+"""Hundreds of sessions in one process for a long time, with faults: nothing grows and nothing is lost.
+
+Of every five sessions one is broken off by the server twice a minute and reconnects, one is closed and opened
+anew once a minute, and three go on: those must lose no sample, and hear what the server said. Memory,
+descriptors and threads are looked at every ten seconds.
+
+Exit code: 0; 1 where something was lost or grew; 2 for bad options; 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import statistics
+import sys
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from client import load_of
+from meters import Holdings, raise_descriptors, rss_kib
+from programs import LoadServer, RunFailed
+
+import voicelane
+
+FRAME_S = 0.02
+_BATCHES = 4  # of a frame's duration
+_KINDS = 5
+_CUT, _CHURNED = 0, 3  # of five
+_CUT_EVERY_S, _CHURN_EVERY_S, _LOOK_EVERY_S = 30.0, 60.0, 10.0
+_BYTES_PER_MS = 48
+# Of the memory in the second fifth of the time, in the last fifth.
+_MAX_GROWTH = 1.03
+_MAX_GROWTH_KIB = 8_192
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the process held at a moment."""
+
+    at_s: float
+    rss_kib: int
+    descriptors: int
+    threads: int
+    reconnects: int
+    dropped_ms: float
+
+
+class Soak:
+    """The sessions, and those who feed, disturb and watch them."""
+
+    def __init__(self, options: argparse.Namespace, server: LoadServer) -> None:
+        self.options = options
+        self.server = server
+        self.frames, self.ears = load_of(options.sessions, Path(server.reply))
+        self.sessions = [self._make(index) for index in range(options.sessions)]
+        self.looks: list[Look] = []
+        self.faults: list[str] = []
+        self.num_cuts = 0
+        self.errors = [0] * options.sessions
+
+    def _make(self, index: int) -> voicelane.AzureVoiceLive:
+        policy = voicelane.ReconnectPolicy(first_delay_s=0.1, max_attempts=10)
+        session = voicelane.AzureVoiceLive(
+            api_key="x",
+            endpoint=self.server.url(tls=False),
+            model=f"bench-{index}",
+            transport="native",
+            chunk_ms=self.options.chunk_ms,
+            reconnect=policy,
+        )
+        session.on("error", lambda _text: self._note_error(index))
+        return session
+
+    def _note_error(self, index: int) -> None:
+        self.errors[index] += 1
+
+    async def run(self) -> None:
+        before = Holdings.now()
+        await asyncio.gather(*(session.connect() for session in self.sessions))
+        helpers = [asyncio.create_task(one) for one in (self._cut(), self._churn(), self._look())]
+        try:
+            await self._feed_and_read()
+        finally:
+            for helper in helpers:
+                helper.cancel()
+            await asyncio.gather(*helpers, return_exceptions=True)
+        for helper in helpers:
+            if not helper.cancelled() and (error := helper.exception()) is not None:
+                self.faults.append(f"the soak itself failed: {error!r}")
+        await asyncio.gather(*(session.flush_audio() for session in self.sessions))
+        stats = [session.stats() for session in self.sessions]
+        await asyncio.gather(*(session.aclose() for session in self.sessions))
+        self._judge(stats, await before.left_over())
+
+    async def _feed_and_read(self) -> None:
+        clock = asyncio.get_running_loop().time
+        start_s = clock()
+        indexes = range(self.options.sessions)
+        groups = [indexes[group::_BATCHES] for group in range(_BATCHES)]
+        for tick in range(round(self.options.minutes * 60 / FRAME_S) * _BATCHES):
+            frame, group = divmod(tick, _BATCHES)
+            await asyncio.sleep(max(0.0, start_s + tick * FRAME_S / _BATCHES - clock()))
+            sessions = [self.sessions[index] for index in groups[group]]
+            pcms = [self.frames[(frame + 7 * index) % len(self.frames)] for index in groups[group]]
+            voicelane.feed_many(sessions, pcms)
+            heard = voicelane.read_many([session.playback for session in sessions], 480)
+            for index, pcm in zip(groups[group], heard, strict=True):
+                self.ears[index].hear(pcm)
+
+    async def _cut(self) -> None:
+        while True:
+            await asyncio.sleep(_CUT_EVERY_S * self.options.hurry)
+            await asyncio.to_thread(self.server.cut, _KINDS, _CUT)
+            self.num_cuts += 1
+
+    async def _churn(self) -> None:
+        while True:
+            await asyncio.sleep(_CHURN_EVERY_S * self.options.hurry)
+            for index in range(_CHURNED, self.options.sessions, _KINDS):
+                old, new = self.sessions[index], self._make(index)
+                await new.connect()
+                self.sessions[index] = new
+                await old.aclose()
+
+    async def _look(self) -> None:
+        start_s = asyncio.get_running_loop().time()
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S * self.options.hurry)
+            held, stats = Holdings.now(), [session.stats() for session in self.sessions]
+            look = Look(
+                at_s=asyncio.get_running_loop().time() - start_s,
+                rss_kib=rss_kib(),
+                descriptors=held.descriptors,
+                threads=held.threads,
+                reconnects=sum(one["reconnects"] for one in stats),
+                dropped_ms=sum(one["audio_dropped_ms"] for one in stats),
+            )
+            self.looks.append(look)
+            left_s = self.options.minutes * 60 - look.at_s
+            _say(
+                f"{look.at_s:5.0f} s, {left_s:4.0f} to go: {look.rss_kib / 1024:.1f} MiB, {look.descriptors} "
+                f"descriptors, {look.threads} threads, {look.reconnects} reconnects"
+            )
+
+    def _judge(self, stats: list[dict[str, Any]], left_over: dict[str, int]) -> None:
+        counted = self.server.count()["audio_bytes"]
+        for index, one in enumerate(stats):
+            kind, ear = index % _KINDS, self.ears[index]
+            if one["audio_dropped_ms"]:
+                self._fault(index, f"{one['audio_dropped_ms']:.0f} ms of the microphone dropped")
+            if kind == _CUT and one["reconnects"] != self.num_cuts:
+                self._fault(index, f"{one['reconnects']} reconnects after {self.num_cuts} cuts")
+            if kind in (_CUT, _CHURNED):
+                continue
+            if self.errors[index] or one["reconnects"]:
+                self._fault(index, f"disturbed: {self.errors[index]} errors")
+            sent, arrived = round(one["audio_sent_ms"] * _BYTES_PER_MS), counted[str(index)]
+            if sent != arrived:
+                self._fault(index, f"{sent} bytes sent, {arrived} arrived")
+            if ear.wrong_frames or not ear.heard_frames:
+                self._fault(index, f"{ear.wrong_frames} frames wrong of {ear.heard_frames} heard")
+        for what, count in left_over.items():
+            if count:
+                self.faults.append(f"{what} after the end: {count}")
+        self._judge_growth()
+
+    def _judge_growth(self) -> None:
+        fifth = len(self.looks) // 5
+        if not fifth:
+            return
+        early, late = self.looks[fifth : 2 * fifth], self.looks[-fifth:]
+        for name, slack in (("rss_kib", _MAX_GROWTH_KIB), ("descriptors", 0), ("threads", 0)):
+            then, now = (
+                statistics.median(getattr(one, name) for one in part) for part in (early, late)
+            )
+            if now > then * _MAX_GROWTH + slack * self.options.hurry:
+                self.faults.append(f"{name} grew from {then:.0f} to {now:.0f}")
+
+    def _fault(self, index: int, text: str) -> None:
+        self.faults.append(f"session {index}: {text}")
+
+
+def report(soak: Soak) -> str:
+    """The result as Markdown."""
+    looks, steady = (
+        soak.looks,
+        [ear for n, ear in enumerate(soak.ears) if n % _KINDS not in (_CUT, _CHURNED)],
+    )
+    lines = [
+        "| after, s | RSS, MiB | descriptors | threads | reconnects | dropped, ms |",
+        "| ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for look in looks[:: max(1, len(looks) // 15)]:
+        lines.append(
+            f"| {look.at_s:.0f} | {look.rss_kib / 1024:.1f} | {look.descriptors} | {look.threads} "
+            f"| {look.reconnects} | {look.dropped_ms:.0f} |"
+        )
+    lines += [
+        "",
+        f"{len(steady)} sessions went on: {sum(ear.heard_frames for ear in steady)} frames heard, "
+        f"{sum(ear.wrong_frames for ear in steady)} of them wrong, {sum(ear.gap_frames for ear in steady)} gaps "
+        f"within a reply, {sum(ear.cut_replies for ear in steady)} replies cut.",
+        "",
+        *[f"- {fault}" for fault in soak.faults or ["nothing was lost, nothing grew"]],
+    ]
+    return "\n".join(lines)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sessions", type=int, default=500)
+    parser.add_argument("--minutes", type=float, default=15.0)
+    parser.add_argument("--chunk-ms", type=int, default=20)
+    parser.add_argument(
+        "--hurry", type=float, default=1.0, help="factor on all periods, for a test"
+    )
+    parser.add_argument("--output", type=Path, default=Path("target/soak.json"))
+    options = parser.parse_args()
+    raise_descriptors(options.sessions + 200)
+    try:
+        with LoadServer() as server:
+            soak = Soak(options, server)
+            asyncio.run(soak.run())
+    except KeyboardInterrupt:
+        return 130
+    except RunFailed as error:
+        _say(str(error))
+        return 1
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    result = {"looks": [asdict(look) for look in soak.looks], "faults": soak.faults}
+    options.output.write_text(json.dumps(result, indent=1))
+    print(report(soak))
+    return 1 if soak.faults else 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
