@@ -8,14 +8,16 @@ use std::time::Duration;
 
 use engine_support::{Client, Server, until};
 use tungstenite::Message;
-use voicelane::engine::{Close, Downlink, Ended, Gate, Inbox, Incoming, Mailbox, Playback, Standing};
+use voicelane::engine::{
+    Close, Doorbell, Downlink, Ended, Gate, Inbox, Incoming, Mailbox, Playback, Standing,
+};
 use voicelane::playback::{AudioDelta, PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackReader};
 
 // --- inbox ---------------------------------------------------------------------------------------
 
 fn inbox() -> (Inbox, Arc<Mailbox>) {
     let mailbox = Arc::new(Mailbox::new().expect("two descriptors"));
-    (Inbox::new(7, Arc::clone(&mailbox)), mailbox)
+    (Inbox::new(7, Arc::clone(&mailbox), Arc::new(Doorbell::new())), mailbox)
 }
 
 fn delta(response_id: &str, num_frames: usize) -> AudioDelta {

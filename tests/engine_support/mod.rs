@@ -65,14 +65,25 @@ impl Client {
     }
 
     pub fn connect_with(server: &Server, heartbeat: Duration, close_timeout: Duration) -> Self {
+        let client =
+            Self::begin(server, heartbeat, close_timeout, Arc::new(Mailbox::new().expect("two descriptors")));
+        until(|| client.connection.inbox().standing() != Standing::Connecting);
+        assert_eq!(client.connection.inbox().standing(), Standing::Open);
+        client
+    }
+
+    /// Connects, and tells that mailbox how it goes.
+    pub fn begin(
+        server: &Server,
+        heartbeat: Duration,
+        close_timeout: Duration,
+        mailbox: Arc<Mailbox>,
+    ) -> Self {
         let url = format!("ws://{}/", server.address).parse().expect("a URL");
         let target = Target { url, headers: http::HeaderMap::new(), ca_file: None };
         let options = Options { target, connect_timeout: TIMEOUT, heartbeat, close_timeout };
-        let mailbox = Arc::new(Mailbox::new().expect("two descriptors"));
         let engine = Engine::of_process().expect("a thread");
         let connection = Connection::open(engine, options, 1, mailbox, None);
-        until(|| connection.inbox().standing() != Standing::Connecting);
-        assert_eq!(connection.inbox().standing(), Standing::Open);
         Self { connection, uplink: Arc::new(Uplink::default()) }
     }
 
