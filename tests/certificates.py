@@ -17,6 +17,13 @@ class Authority:
         self.file = folder / "ca.pem"
         self._ca.cert_pem.write_to_path(self.file)
 
+    def itself(self) -> ssl.SSLContext:
+        """The context of a server with the authority's own certificate, which nobody else signed."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        with self._ca.private_key_pem.tempfile() as key:
+            context.load_cert_chain(self.file, key)
+        return context
+
     def server(self, *names: str, **times: Any) -> ssl.SSLContext:
         """The context of a server of these names; `times` are ``not_before`` and ``not_after``."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

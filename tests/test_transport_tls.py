@@ -92,6 +92,7 @@ UNTRUSTED: dict[str, Any] = {
         "127.0.0.1", not_before=NOW + DAY, not_after=NOW + 2 * DAY
     ),
     "of another authority": lambda _, path: another(path).server("127.0.0.1"),
+    "self-signed": lambda _, path: another(path).itself(),
     "TLS 1.1": lambda ours, _: old_tls(ours),
 }
 
