@@ -10,7 +10,7 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
+        loom sanitize fuzz bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
         plots docs clean
 
 help:  ## This list
@@ -67,6 +67,15 @@ loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=
 
 sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
 	scripts/sanitize
+
+FUZZ_SECONDS = 60
+
+fuzz:  ## What a server may say, under a fuzzer: FUZZ_SECONDS each (needs nightly and cargo-fuzz)
+	@mkdir -p fuzz/corpus/event fuzz/corpus/downlink
+	@for target in event downlink; do \
+	    cargo +nightly fuzz run --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
+	        -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 || exit 1; \
+	done
 
 bench: bench-capture bench-playback  ## Capture and playback beside their peers, all in one run each
 

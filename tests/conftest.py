@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import AsyncIterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from clock import Clock
+from neighbour import neighbour, nothing_left
 
 # The same examples in every run, however slow the machine.
 settings.register_profile(
@@ -31,7 +33,10 @@ ON_BOTH_TRANSPORTS = frozenset(
         "test_session",
         "test_telemetry",
         "test_tool_calls",
+        "test_transport_faults",
+        "test_transport_frames",
         "test_transport_options",
+        "test_transport_tls",
         "test_turns",
         "test_update_session",
     )
@@ -56,3 +61,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture
 async def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     return Clock(monkeypatch)
+
+
+@pytest.fixture
+async def bystander(transport: str) -> AsyncIterator[None]:
+    """Another session of the process talks meanwhile, and nothing is left of either."""
+    async with nothing_left(), neighbour():
+        yield

@@ -17,7 +17,7 @@ import pytest
 import yaml
 from aiohttp import WSMsgType, web
 
-from voicelane import AzureVoiceLive
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, ReconnectPolicy, errors
 from voicelane.events import EVENT_TYPES
 
 DATA = Path(__file__).parent / "data"
@@ -79,6 +79,29 @@ async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(TIMEOUT_S):
         while not condition():  # noqa: ASYNC110
             await asyncio.sleep(0.001)
+
+
+SECRET = "s3cret"
+
+
+def secretive(host: str, **arguments: Any) -> AzureVoiceLive:
+    """A session with secrets in its URL and headers, which is not connected again."""
+    settings = AzureVoiceLiveConfig(query={"agent-access-token": SECRET}, headers={"x-own": SECRET})
+    arguments = {"reconnect": ReconnectPolicy(max_attempts=0), "config": settings, **arguments}
+    endpoint = host if "://" in host else f"ws://{host}"
+    return AzureVoiceLive(model="m", endpoint=endpoint, api_key=SECRET, **arguments)
+
+
+async def refusal(model: AzureVoiceLive) -> errors.ConnectError:
+    """Why that session cannot connect: without a word of what is secret, and told to the handlers too."""
+    log = EventLog(model)
+    with pytest.raises(errors.ConnectError) as caught:
+        await model.connect()
+    text = str(caught.value)
+    assert not any(word in text + repr(caught.value) for word in (SECRET, "agent-access", "?"))
+    assert log.all("error") == [f"Error connecting to Azure Voice Live API: {text}"]
+    await model.aclose()
+    return caught.value
 
 
 def stop_sending(model: AzureVoiceLive, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:

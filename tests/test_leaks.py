@@ -4,51 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import os
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 from aiohttp import web
 
+from left_behind import descriptors, new_descriptors, tasks_of_sessions, threads
 from support import EventLog, service, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Faults, Simulator
 
 CYCLES = 20
 QUICK = ReconnectPolicy(max_attempts=2, first_delay_s=0.001, max_delay_s=0.002)
-
-
-def descriptors() -> dict[str, str]:
-    """The open file descriptors of this process, and what each of them is."""
-    found = {}
-    for name in os.listdir("/proc/self/fd"):
-        with suppress(FileNotFoundError):  # the one that lists them
-            found[name] = os.readlink(f"/proc/self/fd/{name}")
-    return found
-
-
-def new_descriptors(before: dict[str, str]) -> dict[str, str]:
-    return {fd: what for fd, what in descriptors().items() if before.get(fd) != what}
-
-
-def threads() -> list[str]:
-    """The names of this process's threads, Python's and others."""
-    comms = []
-    for comm in Path("/proc/self/task").glob("*/comm"):
-        with suppress(OSError):  # it ended meanwhile
-            comms.append(comm.read_text().strip())
-    return comms
-
-
-def tasks_of_sessions() -> set[asyncio.Task[Any]]:
-    """Not those by which the simulator's server waits for a next request."""
-    tasks = asyncio.all_tasks()
-    return {task for task in tasks if "RequestHandler" not in repr(task.get_coro())}
 
 
 def unclosed_client_sessions() -> list[aiohttp.ClientSession]:

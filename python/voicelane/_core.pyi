@@ -546,6 +546,8 @@ class Connection:
         url: `ws` or `wss`.
         headers: Beside those of the websocket.
         connect_timeout_s: For everything up to the open websocket.
+        heartbeat_s: After so long a silence it is asked whether it lives, and given up half as long after.
+        close_timeout_s: For the other side to say that it closes too.
         ca_file: PEM certificates to trust beside the platform's.
         playback: Takes the audio; without it, `take` gives its text.
         interrupt_fade_ms: How long playback fades when the user begins to speak.
@@ -563,6 +565,8 @@ class Connection:
         headers: Sequence[tuple[str, str]],
         *,
         connect_timeout_s: float,
+        heartbeat_s: float,
+        close_timeout_s: float,
         ca_file: str | os.PathLike[str] | None = None,
         playback: PlaybackBuffer | None = None,
         interrupt_fade_ms: int = 0,

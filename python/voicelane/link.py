@@ -219,14 +219,21 @@ class Link:
         conversation = self.conversation
         if self.transport.writes_playback:
             interrupted, self._interrupted = self._interrupted, None
-            self._obey(self, conversation.handle(json.loads(text), interrupted))
+            self._obey(self, conversation.handle(_parsed(text), interrupted))
             return
         accepted = conversation.accepted_response_id
         delta = self._playback.write_event(text, response_id=accepted)
         if delta is not None:
             self._obey(self, conversation.handle_audio(delta))
         else:
-            self._obey(self, conversation.handle(json.loads(text)))
+            self._obey(self, conversation.handle(_parsed(text)))
+
+
+def _parsed(text: bytes) -> Any:
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError("expected a server event, got JSON that is nested too deep") from None
 
 
 async def _cancel(*tasks: asyncio.Task[Any]) -> None:

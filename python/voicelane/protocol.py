@@ -408,7 +408,7 @@ def trim_to_whole_samples(text: bytes) -> bytes | None:
     try:
         event = json.loads(text)
         audio = base64.b64decode(event["delta"], validate=True)
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, RecursionError):
         return None
     if event.get("type") != "response.audio.delta" or len(audio) % 2 == 0:
         return None

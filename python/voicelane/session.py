@@ -63,6 +63,12 @@ class _OpenSession(AzureVoiceLiveSession):
     def __init__(self, link: Link, task: asyncio.Task[Any]) -> None:
         self.link = link
         self.tasks = [task]
+        self._process_id = os.getpid()
+
+    @property
+    def is_here(self) -> bool:
+        """Whether this process made it, and not the one that this was forked from."""
+        return self._process_id == os.getpid()
 
     @property
     def connection(self) -> Any:
@@ -254,6 +260,7 @@ class AzureVoiceLive(EventEmitter):
             await self._connect()
 
     async def _connect(self) -> None:
+        self._check_process()
         async with self._connect_lock:
             await self._cleanup_session()
             self._observer.ended(None)
@@ -277,7 +284,9 @@ class AzureVoiceLive(EventEmitter):
             self._session = _OpenSession(link, keeper)
 
     async def aclose(self) -> None:
-        """Closes the connection and ends every task. Idempotent."""
+        """Closes the connection and ends every task. Idempotent. In a forked child it does nothing."""
+        if self._session is not None and not self._session.is_here:
+            return
         self._closing = True
         self.microphone.feed.is_open = False
         was_open = self._session is not None
@@ -473,7 +482,7 @@ class AzureVoiceLive(EventEmitter):
     async def flush_audio(self) -> None:
         """Waits until everything taken so far was handed to the connection, or the connection ended."""
         session = self._session
-        if session is None:
+        if session is None or not session.is_here:
             return
         empty = asyncio.create_task(self._uplink.wait_empty())
         try:
@@ -554,6 +563,7 @@ class AzureVoiceLive(EventEmitter):
         self._executor.obey(link, [Send({"type": "conversation.item.create", "item": item})])
 
     async def _ready_link(self) -> Link:
+        self._check_process()
         # A closed session will not become ready by waiting.
         timeout_s = 0 if self._closing else _SEND_READY_TIMEOUT_S
         try:
@@ -564,6 +574,13 @@ class AzureVoiceLive(EventEmitter):
             ) from None
         assert self._link is not None, "a ready session has a link"
         return self._link
+
+    def _check_process(self) -> None:
+        if self._session is not None and not self._session.is_here:
+            raise SessionNotReadyError(
+                "expected a session of this process, got one of the process that this was forked from: "
+                "connect another one in the child"
+            )
 
     # --- events and figures ------------------------------------------------------------------
 

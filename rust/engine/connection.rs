@@ -29,6 +29,10 @@ pub struct Options {
     pub target: Target,
     /// For everything up to the open websocket.
     pub connect_timeout: Duration,
+    /// A connection that is silent for so long is asked whether it lives, and given up after half as long again.
+    pub heartbeat: Duration,
+    /// For the other side to say that it closes too.
+    pub close_timeout: Duration,
 }
 
 /// The close frame that this side sends.
@@ -190,7 +194,7 @@ async fn serve(
     options: Options,
     proxies: Matcher,
 ) {
-    let Options { target, connect_timeout } = options;
+    let Options { target, connect_timeout, heartbeat, close_timeout } = options;
     let connecting = dial(&target, &proxies, worker.tls());
     let connected = tokio::time::timeout(connect_timeout, connecting).await;
     let socket = match connected.unwrap_or(Err(ConnectFault::TimedOut(connect_timeout))) {
@@ -199,6 +203,6 @@ async fn serve(
     };
     drop((target, proxies, worker));
     shared.inbox.stands(Standing::Open);
-    let ended = Driver::new(socket, Arc::clone(&shared), downlink).run().await;
+    let ended = Driver::new(socket, Arc::clone(&shared), downlink, heartbeat, close_timeout).run().await;
     shared.inbox.stands(Standing::Ended(ended));
 }

@@ -75,6 +75,8 @@ pub async fn dial(target: &Target, proxies: &Matcher, configs: &TlsConfigs) -> R
         }
     };
     let tls = || configs.get(target.ca_file.clone());
+    // Before anybody is asked: a bad `ca_file` is the caller's fault, whoever is there.
+    let own_tls = if is_secure { Some(tls().await?) } else { None };
     let port = url.port_u16().unwrap_or(if is_secure { 443 } else { 80 });
     let host = url.host().unwrap_or_default();
     let destination = format!("{}://{host}:{port}", if is_secure { "https" } else { "http" });
@@ -86,7 +88,10 @@ pub async fn dial(target: &Target, proxies: &Matcher, configs: &TlsConfigs) -> R
         Some(proxy) => through(&proxy, destination, tcp, tls).await?,
         None => Box::new(tcp.call(destination).await.map_err(|error| unreachable(&error))?.into_inner()),
     };
-    let stream = if is_secure { secure(host, stream, tls().await?).await? } else { stream };
+    let stream = match own_tls {
+        Some(tls) => secure(host, stream, tls).await?,
+        None => stream,
+    };
     upgrade(request, stream).await
 }
 

@@ -63,10 +63,12 @@ impl Doorbell {
         }
     }
 
-    /// Forgets who rang: each of them keeps this.
+    /// Forgets who rang: each of them keeps this. Mail is delivered: its loop may go on with another engine.
     pub fn forget(&self) {
         while self.rang.pop().is_some() {}
-        while self.mail.pop().is_some() {}
+        while let Some(mailbox) = self.mail.pop() {
+            mailbox.ring();
+        }
     }
 
     /// Wakes the sessions whose bell rang, and the loops that have mail, for ever.

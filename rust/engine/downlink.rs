@@ -94,7 +94,11 @@ impl Downlink {
     fn follow(&self, text: &[u8], audible: &mut Audible, writer: &mut PlaybackWriter, playback: &Playback) {
         let Some(event) = event::parse(text) else { return };
         match event {
-            Event::ResponseCreated { response_id } => *audible = Audible { response_id, is_speaking: false },
+            Event::ResponseCreated { response_id } => {
+                // "" is nobody's name.
+                let response_id = response_id.filter(|id| !id.is_empty());
+                *audible = Audible { response_id, is_speaking: false };
+            }
             Event::SpeechStarted => {
                 *audible = Audible::default();
                 let stats = playback.control.stats();

@@ -20,10 +20,6 @@ use super::downlink::Downlink;
 use super::fault::{Ended, NO_CLOSE_FRAME};
 use super::uplink::Uplink;
 
-/// A silent connection is asked whether it lives, and given up after half as long again: as the SDK's transport.
-const HEARTBEAT: Duration = Duration::from_secs(20);
-/// For the other side to say that it closes too.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For our close frame to leave, where the other side broke the protocol or fell silent.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -43,14 +39,21 @@ pub struct Driver {
     uplink: Option<Arc<Uplink>>,
     /// Something was given to the socket that has not left.
     is_unflushed: bool,
-    heartbeat: Pin<Box<Sleep>>,
+    heartbeat: Duration,
+    silence: Pin<Box<Sleep>>,
     was_asked: bool,
+    close_timeout: Duration,
 }
 
 impl Driver {
-    pub fn new(socket: Socket, shared: Arc<Shared>, downlink: Downlink) -> Self {
+    pub fn new(
+        socket: Socket,
+        shared: Arc<Shared>,
+        downlink: Downlink,
+        heartbeat: Duration,
+        close_timeout: Duration,
+    ) -> Self {
         let bell = Waker::from(Arc::clone(shared.bell()));
-        let heartbeat = Box::pin(sleep(HEARTBEAT));
         Self {
             socket,
             shared,
@@ -59,7 +62,9 @@ impl Driver {
             uplink: None,
             is_unflushed: false,
             heartbeat,
+            silence: Box::pin(sleep(heartbeat)),
             was_asked: false,
+            close_timeout,
         }
     }
 
@@ -73,14 +78,13 @@ impl Driver {
                 }
                 Turn::Silence => {
                     self.was_asked = true;
-                    self.heartbeat.as_mut().reset(Instant::now() + HEARTBEAT / 2);
+                    self.silence.as_mut().reset(Instant::now() + self.heartbeat / 2);
                     if let Err(error) = self.start_send(Message::Ping(Bytes::new())) {
                         return self.broken(error).await;
                     }
                 }
                 Turn::Message(message) => {
-                    self.was_asked = false;
-                    self.heartbeat.as_mut().reset(Instant::now() + HEARTBEAT);
+                    self.is_heard();
                     match message {
                         Some(Ok(Message::Text(text))) => self.downlink.receive(text.into()),
                         Some(Ok(Message::Binary(text))) => self.downlink.receive(text),
@@ -103,12 +107,15 @@ impl Driver {
         if let Err(error) = self.poll_send(cx) {
             return Poll::Ready(Turn::Message(Some(Err(error))));
         }
-        if !self.shared.inbox().is_full(&self.bell)
-            && let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx)
-        {
+        if self.shared.inbox().is_full(&self.bell) {
+            // Nothing is read: silence says nothing about the other side.
+            self.is_heard();
+            return Poll::Pending;
+        }
+        if let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) {
             return Poll::Ready(Turn::Message(message));
         }
-        self.heartbeat.as_mut().poll(cx).map(|()| Turn::Silence)
+        self.silence.as_mut().poll(cx).map(|()| Turn::Silence)
     }
 
     /// Gives the socket all that waits, as far as it takes it.
@@ -128,6 +135,11 @@ impl Driver {
                 uplink.settle();
             }
         }
+    }
+
+    fn is_heard(&mut self) {
+        self.was_asked = false;
+        self.silence.as_mut().reset(Instant::now() + self.heartbeat);
     }
 
     fn next_text(&self) -> Option<String> {
@@ -159,7 +171,7 @@ impl Driver {
             Ok::<_, Error>(())
         };
         // Whatever becomes of it, this is the end.
-        let _ = timeout(CLOSE_TIMEOUT, handshake).await;
+        let _ = timeout(self.close_timeout, handshake).await;
         Ended { code, reason }
     }
 

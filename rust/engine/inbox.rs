@@ -134,6 +134,11 @@ impl Inbox {
         std::mem::take(&mut state.events)
     }
 
+    /// How many events wait.
+    pub fn num_events(&self) -> usize {
+        self.state().events.len()
+    }
+
     /// How the connection stands now.
     pub fn standing(&self) -> Standing {
         self.state().standing.clone()

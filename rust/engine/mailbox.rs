@@ -1,7 +1,7 @@
 //! Wakes an event loop once for all its sessions.
 
 use std::io::{self, Read, Write};
-use std::os::fd::{AsRawFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -53,5 +53,11 @@ impl Mailbox {
         let _ = (&self.receiver).read(&mut [0; 8]);
         self.is_rung.swap(false, Ordering::AcqRel);
         std::iter::from_fn(|| self.ready.pop()).collect()
+    }
+}
+
+impl AsFd for Mailbox {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.receiver.as_fd()
     }
 }

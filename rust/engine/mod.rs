@@ -29,6 +29,7 @@ mod uplink;
 
 pub use connection::{Close, Connection, Options};
 pub use dial::{MAX_MESSAGE_BYTES, Target};
+pub use doorbell::Doorbell;
 pub use downlink::{Downlink, Gate, Playback};
 pub use fault::{ConnectFault, Ended};
 pub use inbox::{Inbox, Incoming, Standing};

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use rustls::ClientConfig;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::{ClientConfig, RootCertStore};
 use rustls_platform_verifier::Verifier;
 use tokio::sync::OnceCell;
 
@@ -38,6 +38,10 @@ fn roots_in(ca_file: Option<&Path>) -> Result<Vec<CertificateDer<'static>>, Conn
     let roots: Vec<_> = CertificateDer::pem_file_iter(path)
         .and_then(Iterator::collect)
         .map_err(|error| unreadable(&error))?;
+    // Here, where the file can be named.
+    for root in &roots {
+        RootCertStore::empty().add(root.clone()).map_err(|error| unreadable(&error))?;
+    }
     if roots.is_empty() { Err(unreadable(&"none")) } else { Ok(roots) }
 }
 

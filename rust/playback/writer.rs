@@ -126,7 +126,7 @@ impl PlaybackWriter {
 
     /// Appends the audio of a raw server event, `None` where it is not a `response.audio.delta`.
     ///
-    /// With `response_id`, audio of any other response is dropped: `written_frames` is 0.
+    /// With `response_id`, audio of any other response is dropped: `written_frames` is 0. "" is no response's.
     ///
     /// # Errors
     /// `InvalidEvent` where the text is no JSON object or an audio delta without a text `delta`, and as
@@ -290,7 +290,8 @@ impl PlaybackWriter {
 }
 
 fn is_stale(event: &AudioDeltaEvent<'_>, response_id: Option<&str>) -> bool {
-    response_id.is_some() && response_id != event.response_id.as_deref()
+    // "" is nobody's name.
+    response_id.is_some_and(|id| id.is_empty() || event.response_id.as_deref() != Some(id))
 }
 
 fn brought(

@@ -77,8 +77,10 @@ enum StandingTuple {
 #[pymethods]
 impl Connection {
     #[new]
-    #[pyo3(signature = (session, mailbox, url, headers, *, connect_timeout_s, ca_file=None, playback=None,
-                        interrupt_fade_ms=0))]
+    #[pyo3(signature = (
+        session, mailbox, url, headers, *, connect_timeout_s, heartbeat_s, close_timeout_s,
+        ca_file=None, playback=None, interrupt_fade_ms=0,
+    ))]
     #[expect(clippy::too_many_arguments, reason = "keywords, in Python")]
     fn new(
         session: u64,
@@ -86,16 +88,21 @@ impl Connection {
         url: &str,
         headers: Vec<(String, String)>,
         connect_timeout_s: f64,
+        heartbeat_s: f64,
+        close_timeout_s: f64,
         ca_file: Option<std::path::PathBuf>,
         playback: Option<&PlaybackBuffer>,
         interrupt_fade_ms: u32,
     ) -> PyResult<Self> {
         let url: Uri = url.parse().map_err(|error| refused("a URL", &error))?;
         let target = Target { url, headers: header_map(headers)?, ca_file };
-        let connect_timeout = Duration::try_from_secs_f64(connect_timeout_s)
-            .map_err(|error| refused("connect_timeout_s of seconds", &error))?;
+        let options = Options {
+            target,
+            connect_timeout: duration("connect_timeout_s", connect_timeout_s)?,
+            heartbeat: duration("heartbeat_s", heartbeat_s)?,
+            close_timeout: duration("close_timeout_s", close_timeout_s)?,
+        };
         let engine = Engine::of_process()?;
-        let options = Options { target, connect_timeout };
         let playback = playback.map(|playback| playback.for_engine(interrupt_fade_ms));
         Ok(Self(engine::Connection::open(engine, options, session, Arc::clone(&mailbox.0), playback)))
     }
@@ -187,6 +194,10 @@ pub fn set_engine_threads(num_threads: usize) -> bool {
 #[pyfunction]
 pub fn engine_forked() {
     engine::forked();
+}
+
+fn duration(name: &str, seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|error| refused(&format!("{name} of seconds"), &error))
 }
 
 fn header_map(headers: Vec<(String, String)>) -> PyResult<HeaderMap> {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -49,6 +50,7 @@ class Simulator:
         faults: What goes wrong.
         seed: Makes the ids: the same seed, the same ids.
         kept_audio_bytes: How much audio of each connection is kept for tests.
+        ssl_context: Serve `wss` with its certificate.
 
     Attributes:
         api_key: The key that clients must bring.
@@ -74,6 +76,7 @@ class Simulator:
         faults: Faults = NO_FAULTS,
         seed: int = 0,
         kept_audio_bytes: int = 4 * 1024 * 1024,
+        ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         if not audio_speed > 0:
             raise ValueError(f"audio_speed: expected above 0, but got {audio_speed}")
@@ -90,6 +93,7 @@ class Simulator:
         self._audio_speed = audio_speed
         self._seed = seed
         self._kept_audio_bytes = kept_audio_bytes
+        self._ssl_context = ssl_context
         self._voice = Voice(delta_ms)
         self._num_handshakes = 0
         self._open: set[Connection] = set()
@@ -102,7 +106,7 @@ class Simulator:
             raise RuntimeError("the simulator is not running: use `async with Simulator() as sim`")
         port = self._runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"ws://{host}:{port}"
+        return f"{'wss' if self._ssl_context else 'ws'}://{host}:{port}"
 
     async def __aenter__(self) -> Self:
         """Listen; OSError if the port is taken."""
@@ -111,7 +115,8 @@ class Simulator:
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
         await runner.setup()
         try:
-            await web.TCPSite(runner, self._host, self._port).start()
+            site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
+            await site.start()
         except BaseException:
             await runner.cleanup()
             raise

@@ -19,7 +19,9 @@ from .handshake import headers_of, host_of, url_of
 from .mailbox import LoopMailbox
 from .refusals import no_websocket, refused, timed_out, unreachable
 
-_CLOSE_TIMEOUT_S = 6.0  # the engine's own is 5
+_HEARTBEAT_S = 20.0  # these two as on the SDK's transport
+_CLOSE_TIMEOUT_S = 5.0
+_ENGINE_DELAY_S = 1.0
 _ROOM_POLL_S = 0.005
 _NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
@@ -73,6 +75,8 @@ class NativeTransport:
                 url,
                 headers,
                 connect_timeout_s=options.connect_timeout_s,
+                heartbeat_s=_HEARTBEAT_S,
+                close_timeout_s=_CLOSE_TIMEOUT_S,
                 ca_file=options.ca_file,
                 playback=playback,
                 interrupt_fade_ms=INTERRUPT_FADE_MS,
@@ -142,7 +146,7 @@ class NativeTransport:
             return
         self._core.close(code, reason)
         try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S + _ENGINE_DELAY_S):
                 while self._core is not None and self._core.is_here and self._is_open():
                     await self._wait(self._changed)
         except TimeoutError:

@@ -9,6 +9,8 @@ tests/test_transport_sdk.py fails when a new version moves it:
   connection and every close reason.
 * ``handshake_timeout`` is ignored, so the time-out is here; and a connect that is cancelled leaves its
   `aiohttp.ClientSession` open, in a local variable ``session`` of its frame.
+* A redirect it refuses with a bare `aiohttp.ClientError`, without the status: that is in the local variable
+  ``params`` of the frame that raises it.
 * By default 1.1 asks for a version of the service from before half of `voicelane.config`.
 """
 
@@ -19,8 +21,9 @@ import inspect
 import os
 import ssl
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from types import TracebackType
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 from azure.ai.voicelive.aio import ConnectionError as SdkConnectionError
@@ -40,6 +43,8 @@ _CLOSE_TIMEOUT_S = 5.0
 # The version of the service that voicelane is written for; the client's own where that is newer.
 _API_VERSION = max(API_VERSION, inspect.signature(connect).parameters["api_version"].default)
 _NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
+
+T = TypeVar("T")
 
 
 class SdkTransport:
@@ -155,12 +160,18 @@ class SdkTransport:
 def _connect_error(host: str, error: BaseException) -> ConnectError:
     cause = error.__cause__
     if isinstance(cause, aiohttp.WSServerHandshakeError):
+        if cause.status == HTTPStatus.SWITCHING_PROTOCOLS:
+            return no_websocket(host, cause.message)
         retry_after = cause.headers.get("Retry-After") if cause.headers else None
         return refused(host, cause.status, retry_after)
     if isinstance(cause, aiohttp.ClientConnectorCertificateError | aiohttp.ClientConnectorSSLError):
         return no_websocket(host, f"TLS: {cause.__cause__ or cause}")
     if isinstance(cause, aiohttp.ClientConnectorError):
-        return unreachable(host, cause.os_error.strerror or str(cause.os_error))
+        why = cause.os_error
+        return unreachable(host, why.strerror or str(why) or type(why).__name__)
+    redirect = cause and _local(cause.__traceback__, "params", aiohttp.TraceRequestRedirectParams)
+    if redirect:
+        return refused(host, redirect.response.status, None)
     if isinstance(error, SdkConnectionError):
         return no_websocket(host, type(cause).__name__ if cause is not None else "no websocket")
     return no_token(host, error)
@@ -184,9 +195,16 @@ def _ssl_context(ca_file: str | os.PathLike[str]) -> ssl.SSLContext:
 
 async def _close_abandoned_session(traceback: TracebackType | None) -> None:
     """Closes the client session that the SDK's cancelled connect holds in its frame alone."""
+    session = _local(traceback, "session", aiohttp.ClientSession)
+    if session is not None:
+        await session.close()
+
+
+def _local(traceback: TracebackType | None, name: str, kind: type[T]) -> T | None:
+    """The variable of that name and type in a frame that the traceback goes through."""
     while traceback is not None:
-        session = traceback.tb_frame.f_locals.get("session")
-        if isinstance(session, aiohttp.ClientSession):
-            await session.close()
-            return
+        found = traceback.tb_frame.f_locals.get(name)
+        if isinstance(found, kind):
+            return found
         traceback = traceback.tb_next
+    return None

@@ -1,0 +1,340 @@
+//! The engine's parts and the whole, against a websocket server of the test's own.
+#![cfg(all(unix, not(loom)))]
+
+mod engine_support;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use engine_support::{Client, Server, until};
+use tungstenite::Message;
+use voicelane::engine::{
+    Close, Doorbell, Downlink, Ended, Gate, Inbox, Incoming, Mailbox, Playback, Standing,
+};
+use voicelane::playback::{AudioDelta, PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackReader};
+
+// --- inbox ---------------------------------------------------------------------------------------
+
+fn inbox() -> (Inbox, Arc<Mailbox>) {
+    let mailbox = Arc::new(Mailbox::new().expect("two descriptors"));
+    (Inbox::new(7, Arc::clone(&mailbox), Arc::new(Doorbell::new())), mailbox)
+}
+
+fn delta(response_id: &str, num_frames: usize) -> AudioDelta {
+    AudioDelta {
+        response_id: Some(response_id.to_owned()),
+        item_id: Some("item".to_owned()),
+        output_index: 0,
+        content_index: 0,
+        num_frames,
+        written_frames: num_frames / 2,
+        trimmed_bytes: 1,
+    }
+}
+
+fn event(text: &str) -> Incoming {
+    Incoming::Text(text.to_owned().into())
+}
+
+#[test]
+fn audio_in_a_row_is_summed_and_the_order_kept() {
+    let (inbox, _mailbox) = inbox();
+    inbox.put(event("1"));
+    for is_first in [true, false, false] {
+        inbox.put_audio(delta("a", 10), is_first);
+    }
+    inbox.put_audio(delta("b", 10), true);
+    inbox.put(event("2"));
+    inbox.put_audio(delta("b", 10), false);
+    let mut sum = delta("a", 30);
+    sum.trimmed_bytes = 3;
+    let expected = vec![
+        event("1"),
+        Incoming::Audio(sum),
+        Incoming::Audio(delta("b", 10)),
+        event("2"),
+        Incoming::Audio(delta("b", 10)),
+    ];
+    assert_eq!(Vec::from(inbox.take()), expected);
+    assert!(inbox.take().is_empty());
+}
+
+#[test]
+fn the_loop_is_woken_once_until_it_takes() {
+    let (inbox, mailbox) = inbox();
+    inbox.put(event("1"));
+    inbox.put(event("2"));
+    inbox.put_audio(delta("a", 1), true);
+    assert_eq!(mailbox.collect(), [7]);
+    inbox.put(event("3"));
+    assert_eq!(mailbox.collect(), [0; 0], "what it was woken for is not taken yet");
+    assert_eq!(inbox.take().len(), 4);
+    // Audio but the first of an utterance waits for something else.
+    inbox.put_audio(delta("a", 1), false);
+    assert_eq!(mailbox.collect(), [0; 0]);
+    inbox.put(event("4"));
+    assert_eq!(mailbox.collect(), [7]);
+    inbox.stands(Standing::Open);
+    assert_eq!(mailbox.collect(), [7], "how it stands is always told");
+}
+
+#[test]
+fn what_ended_stays_ended() {
+    let (inbox, _mailbox) = inbox();
+    let ended = Standing::Ended(Ended { code: 1001, reason: "bye".to_owned() });
+    inbox.stands(ended.clone());
+    inbox.stands(Standing::Open);
+    inbox.stands(Standing::Ended(Ended::abnormal("")));
+    assert_eq!(inbox.standing(), ended);
+}
+
+// --- downlink ------------------------------------------------------------------------------------
+
+struct Listener {
+    downlink: Downlink,
+    gate: Arc<Gate>,
+    inbox: Arc<Inbox>,
+    reader: PlaybackReader,
+    control: PlaybackControl,
+}
+
+impl Listener {
+    fn new() -> Self {
+        let (writer, reader, control) =
+            PlaybackBuffer::with_config(PlaybackConfig::default()).expect("valid");
+        let playback =
+            Playback { writer: Arc::new(Mutex::new(writer)), control: control.clone(), interrupt_fade_ms: 0 };
+        let (gate, inbox) = (Arc::new(Gate::default()), Arc::new(inbox().0));
+        let downlink = Downlink::new(Some(playback), Arc::clone(&gate), Arc::clone(&inbox));
+        Self { downlink, gate, inbox, reader, control }
+    }
+
+    fn hears(&self, text: &str) {
+        self.downlink.receive(text.to_owned().into());
+    }
+
+    fn created(&self, id: &str) {
+        self.hears(&format!(r#"{{"type":"response.created","response":{{"id":"{id}"}}}}"#));
+    }
+
+    /// Two frames of audio of that response.
+    fn audio(&self, id: &str) {
+        self.hears(&format!(r#"{{"type":"response.audio.delta","response_id":"{id}","delta":"AQACAA=="}}"#));
+    }
+
+    /// How many frames are to be heard, and what the loop is told beside texts.
+    fn told(&mut self) -> (usize, Vec<Incoming>) {
+        let frames = self.reader.read_into(&mut [0; 1000]);
+        let told = self.inbox.take().into_iter().filter(|one| !matches!(one, Incoming::Text(_)));
+        (frames, told.collect())
+    }
+
+    fn num_frames(&mut self) -> usize {
+        self.told().0
+    }
+}
+
+#[test]
+fn only_the_created_response_is_heard() {
+    let mut listener = Listener::new();
+    listener.audio("a");
+    assert_eq!(listener.told(), (0, vec![]), "nobody announced it");
+    listener.created("a");
+    listener.audio("a");
+    listener.audio("b");
+    assert_eq!(listener.num_frames(), 2);
+    listener.created("b");
+    listener.audio("a");
+    assert_eq!(listener.num_frames(), 0, "superseded");
+    listener.audio("b");
+    assert_eq!(listener.num_frames(), 2);
+}
+
+#[test]
+fn speech_interrupts_at_its_place_in_the_stream() {
+    let mut listener = Listener::new();
+    listener.created("a");
+    listener.audio("a");
+    listener.hears(r#"{"type":"input_audio_buffer.speech_started"}"#);
+    listener.audio("a");
+    let (frames, told) = listener.told();
+    assert_eq!(frames, 0, "what waited is cut off, what follows is stale");
+    assert!(matches!(told[..], [Incoming::Audio(_), Incoming::Interrupted { .. }]), "{told:?}");
+    listener.created("b");
+    listener.audio("b");
+    assert_eq!(listener.num_frames(), 2);
+}
+
+#[test]
+fn a_silenced_response_is_heard_no_more_and_another_is() {
+    let mut listener = Listener::new();
+    listener.created("a");
+    listener.gate.silence("another");
+    listener.audio("a");
+    assert_eq!(listener.num_frames(), 2);
+    listener.gate.silence("a");
+    listener.audio("a");
+    assert_eq!(listener.num_frames(), 0);
+    listener.created("b");
+    listener.audio("b");
+    assert_eq!(listener.num_frames(), 2);
+}
+
+#[test]
+fn an_utterance_is_complete_where_the_service_says_so() {
+    for done in [
+        r#"{"type":"response.audio.done","response_id":"a"}"#,
+        r#"{"type":"response.done","response":{"id":"a"}}"#,
+    ] {
+        let mut listener = Listener::new();
+        listener.created("a");
+        listener.audio("a");
+        listener.hears(&done.replace("\"a\"", "\"b\""));
+        assert_eq!(listener.num_frames(), 2);
+        assert!(!listener.control.is_finished(), "another one's end");
+        listener.hears(done);
+        assert!(listener.control.is_finished());
+    }
+}
+
+#[test]
+fn audio_without_a_response_is_nobodys() {
+    let mut listener = Listener::new();
+    for created in [None, Some("a")] {
+        if let Some(id) = created {
+            listener.created(id);
+        }
+        listener.hears(r#"{"type":"response.audio.delta","delta":"AQACAA=="}"#);
+        listener.hears(r#"{"type":"response.audio.delta","response_id":"","delta":"AQACAA=="}"#);
+        assert_eq!(listener.told(), (0, vec![]));
+    }
+    listener.hears(r#"{"type":"response.created","response":{}}"#);
+    listener.hears(r#"{"type":"response.audio.delta","delta":"AQACAA=="}"#);
+    assert_eq!(listener.told(), (0, vec![]));
+}
+
+#[test]
+fn half_a_sample_is_trimmed_and_bad_audio_reported() {
+    let mut listener = Listener::new();
+    listener.created("a");
+    listener.hears(r#"{"type":"response.audio.delta","response_id":"a","delta":"AQAC"}"#);
+    let (frames, told) = listener.told();
+    assert_eq!(frames, 1);
+    assert!(matches!(&told[..], [Incoming::Audio(delta)] if delta.trimmed_bytes == 1), "{told:?}");
+    listener.hears(r#"{"type":"response.audio.delta","response_id":"a","delta":"?"}"#);
+    listener.hears("no JSON");
+    let (frames, told) = listener.told();
+    assert_eq!(frames, 0);
+    assert!(matches!(told[..], [Incoming::Unreadable(_), Incoming::Unreadable(_)]), "{told:?}");
+}
+
+// --- connections ---------------------------------------------------------------------------------
+
+#[test]
+fn texts_of_all_ways_arrive_in_order() {
+    let server = Server::start(|mut socket, seen| {
+        while let Ok(Message::Text(text)) = socket.read() {
+            seen.send(text.to_string()).expect("the test listens");
+        }
+    });
+    let client = Client::connect(&server);
+    // What is sent beside the uplink goes first: settings and history.
+    client.uplink.put_event("3".to_owned(), None);
+    client.uplink.put_audio("4".to_owned(), 1000);
+    for text in ["1", "2"] {
+        assert!(client.connection.send(text.to_owned()));
+    }
+    client.attach();
+    client.uplink.put_event("5".to_owned(), None);
+    let seen: Vec<_> = (0..5).map(|_| server.next()).collect();
+    assert_eq!(seen, ["1", "2", "3", "4", "5"]);
+    until(|| client.uplink.is_empty());
+}
+
+/// Sleeping and waking, by turns: a wake-up that is lost stops the test.
+#[test]
+fn no_wake_up_is_lost() {
+    let server = Server::start(|mut socket, seen| {
+        while let Ok(Message::Text(text)) = socket.read() {
+            seen.send(text.to_string()).expect("the test listens");
+        }
+    });
+    let client = Client::connect(&server);
+    client.attach();
+    for round in 0..600_u64 {
+        // Around the doorbell's interval of 2 ms, from asleep to still awake.
+        std::thread::sleep(Duration::from_micros(round % 30 * 100));
+        match round % 2 {
+            0 => assert!(client.uplink.put_event(round.to_string(), None)),
+            _ => assert!(client.connection.send(round.to_string())),
+        }
+        assert_eq!(server.next(), round.to_string());
+    }
+}
+
+#[test]
+fn a_full_inbox_makes_the_socket_wait_and_then_go_on() {
+    const NUM_EVENTS: usize = 5_000;
+    let server = Server::start(|mut socket, _| {
+        for number in 0..NUM_EVENTS {
+            let text = format!(r#"{{"n":{number},"x":"{}"}}"#, "x".repeat(1000));
+            if socket.send(Message::text(text)).is_err() {
+                return;
+            }
+        }
+        let _ = socket.read();
+    });
+    let client = Client::connect(&server);
+    let inbox = client.connection.inbox();
+    until(|| inbox.num_events() >= 1024);
+    let mut events = Vec::from(inbox.take());
+    assert_eq!(events.len(), 1024);
+    until(|| {
+        events.extend(inbox.take());
+        events.len() == NUM_EVENTS
+    });
+    for (number, event) in events.iter().enumerate() {
+        let Incoming::Text(text) = event else { panic!("{event:?}") };
+        assert!(text.starts_with(format!(r#"{{"n":{number},"#).as_bytes()));
+    }
+}
+
+/// Who does not look at its inbox does not see a pong: that says nothing about the other side.
+#[test]
+fn a_loop_that_is_late_is_not_taken_for_a_dead_connection() {
+    let server = Server::start(|mut socket, _| {
+        for _ in 0..2_000 {
+            socket.send(Message::text("{}")).expect("taken");
+        }
+        while socket.read().is_ok() {}
+    });
+    let heartbeat = Duration::from_millis(50);
+    let client = Client::connect_with(&server, heartbeat, heartbeat);
+    until(|| client.connection.inbox().num_events() >= 1024);
+    std::thread::sleep(4 * heartbeat);
+    assert_eq!(client.connection.inbox().standing(), Standing::Open);
+    let mut num_events = 0;
+    until(|| {
+        num_events += client.connection.inbox().take().len();
+        num_events == 2_000
+    });
+    std::thread::sleep(4 * heartbeat);
+    assert_eq!(client.connection.inbox().standing(), Standing::Open);
+}
+
+#[test]
+fn a_close_is_said_and_ends_it() {
+    let server = Server::start(|mut socket, seen| {
+        while let Ok(message) = socket.read() {
+            if let Message::Close(Some(frame)) = message {
+                seen.send(frame.to_string()).expect("the test listens");
+            }
+        }
+    });
+    let client = Client::connect(&server);
+    client.connection.close(Close { code: 4000, reason: "enough".to_owned() });
+    until(|| matches!(client.connection.inbox().standing(), Standing::Ended(_)));
+    let ended = Ended { code: 4000, reason: "enough".to_owned() };
+    assert_eq!(client.connection.inbox().standing(), Standing::Ended(ended));
+    assert_eq!(server.next(), "enough (4000)");
+}
