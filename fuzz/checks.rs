@@ -41,7 +41,7 @@ fn ear() -> (Downlink, Arc<Inbox>, PlaybackReader) {
         PlaybackBuffer::with_config(PlaybackConfig::default()).expect("the default is valid");
     let playback = Playback { writer: Arc::new(Mutex::new(writer)), control, interrupt_fade_ms: 0 };
     let mailbox = Arc::new(Mailbox::new().expect("two descriptors"));
-    let inbox = Arc::new(Inbox::new(1, mailbox, Arc::new(Doorbell::new())));
+    let inbox = Arc::new(Inbox::new(1, mailbox, Arc::new(Doorbell::default())));
     (Downlink::new(Some(playback), Arc::new(Gate::default()), Arc::clone(&inbox)), inbox, reader)
 }
 

@@ -17,7 +17,7 @@ use voicelane::playback::{AudioDelta, PlaybackBuffer, PlaybackConfig, PlaybackCo
 
 fn inbox() -> (Inbox, Arc<Mailbox>) {
     let mailbox = Arc::new(Mailbox::new().expect("two descriptors"));
-    (Inbox::new(7, Arc::clone(&mailbox), Arc::new(Doorbell::new())), mailbox)
+    (Inbox::new(7, Arc::clone(&mailbox), Arc::new(Doorbell::default())), mailbox)
 }
 
 fn delta(response_id: &str, num_frames: usize) -> AudioDelta {

@@ -34,14 +34,15 @@ pub struct Doorbell {
     process: Process,
 }
 
-impl Doorbell {
-    /// Of a thread of this process.
-    pub fn new() -> Self {
+impl Default for Doorbell {
+    fn default() -> Self {
         let process = Process::this();
         let is_asleep = AtomicBool::new(false);
         Self { rang: SegQueue::new(), mail: SegQueue::new(), is_asleep, notify: Notify::new(), process }
     }
+}
 
+impl Doorbell {
     fn ring(&self, bell: Arc<Bell>) {
         if !self.process.is_this() {
             return;

@@ -90,7 +90,7 @@ impl Engine {
                 .enable_time()
                 .thread_keep_alive(LOOKUP_KEEP_ALIVE)
                 .build()?;
-            let doorbell = Arc::new(Doorbell::new());
+            let doorbell = Arc::new(Doorbell::default());
             let (stop, stopped) = oneshot::channel();
             let worker = Worker {
                 handle: runtime.handle().clone(),
