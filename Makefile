@@ -132,6 +132,5 @@ $(VENV)/.bench: $(VENV)/.base
 
 # Its pins are not ours: environments of its own, .venv-videosdk-1 and the like.
 $(VENV)/.videosdk: $(VENV)/.base pyproject.toml scripts/videosdk-environments
-	@echo "VideoSDK Agents: two minutes of installing, where its pins are new"
 	@$(BIN)/python scripts/videosdk-environments
 	@touch $@

@@ -27,6 +27,7 @@ ON_BOTH_TRANSPORTS = frozenset(
         "test_config_changes",
         "test_leaks",
         "test_logs",
+        "test_many",
         "test_reconnect",
         "test_recordings",
         "test_session",

@@ -10,6 +10,7 @@ import pytest
 
 from support import TIMEOUT_S
 from voicelane import CaptureEncoder
+from voicelane._core import Feed
 from voicelane.uplink import Uplink, UplinkFullError, as_text
 
 # One 20 ms frame is one event; its first sample tells which.
@@ -20,12 +21,12 @@ class Source:
     """Frames of 20 ms at 24 kHz, each of one value."""
 
     def __init__(self, uplink: Uplink) -> None:
-        self.uplink = uplink
-        self.encoder = CaptureEncoder(24_000, 1)
+        self.feed = Feed(CaptureEncoder(24_000, 1), uplink.core)
+        self.feed.is_open = True
 
     def put(self, value: int, milliseconds: int = FRAME_MS) -> bool:
         samples = value.to_bytes(2, "little") * (24 * milliseconds)
-        return self.uplink.put_pcm(self.encoder, samples)
+        return self.feed.put(samples)
 
 
 async def drain(uplink: Uplink, count: int) -> list[Any]:
@@ -114,12 +115,21 @@ def test_bad_samples_are_refused_and_nothing_is_lost() -> None:
     source = Source(uplink)
     source.put(1)
     with pytest.raises(ValueError, match="whole number of frames"):
-        uplink.put_pcm(source.encoder, b"odd")
+        source.feed.put(b"odd")
     with pytest.raises(TypeError, match="float"):
-        uplink.put_pcm(source.encoder, 1.5)
+        source.feed.put(1.5)
     assert uplink.core.taken_ms == uplink.core.waiting_ms == 20
 
 
 def test_an_event_that_is_no_json_is_refused_by_type() -> None:
     with pytest.raises(TypeError, match="expected JSON, got object"):
         as_text({"type": "x", "field": object()})
+
+
+def test_a_shut_feed_takes_nothing() -> None:
+    uplink = Uplink()
+    source = Source(uplink)
+    source.feed.is_open = False
+    assert not source.put(1)
+    assert uplink.core.taken_ms == 0
+    assert uplink.core.is_empty

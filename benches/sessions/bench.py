@@ -45,13 +45,13 @@ def cases(options: argparse.Namespace) -> list[Case]:
     """One repetition: implementations interleaved, from few sessions to many."""
     spared = SPARED if options.sessions == SIZES else {}
     plain = [
-        Case(name, size, CHUNK_MS.get(size, 20))
+        Case(name, size, CHUNK_MS.get(size, 20), loop=options.loop)
         for size in options.sessions
         for name in options.implementations
         if size <= MOST.get(name, size) and size not in spared.get(name, ())
     ]
     secure = [
-        Case(name, TLS_SESSIONS, 20, tls=True)
+        Case(name, TLS_SESSIONS, 20, tls=True, loop=options.loop)
         for name in options.implementations
         if name != "harness"
     ]
@@ -106,7 +106,7 @@ class Bench:
     def result(self) -> dict[str, Any]:
         """All of it, for the file."""
         return {
-            "machine": _machine(),
+            "machine": f"{_machine()}; {self.options.loop}",
             "warmup_s": self.options.warmup_s,
             "window_s": self.options.window_s,
             "runs": [{**vars(case), "repetitions": rows} for case, rows in self.rows.items()],
@@ -168,6 +168,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     add("--repetitions", type=int, help="of each run; default 3")
     add("--warmup-s", type=float, help="before the window; default 3")
     add("--window-s", type=float, help="measured; default 8, one cycle of the server")
+    add("--loop", choices=("asyncio", "uvloop"), default="asyncio", help="of what is in Python")
     add("--no-tls", dest="tls", action="store_false", help="without the runs over wss")
     add("--quick", action="store_true", help="3 minutes: 10 and 100 sessions, once, 4 s each")
     add(

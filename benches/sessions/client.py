@@ -12,7 +12,7 @@ import json
 import sys
 import wave
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,7 @@ _OVERTIME_S = 0.5  # for feeders that are behind
 _FLUSH_S = 2.0
 _CYCLE_MS, _AGENT_AT_MS = 8_000, 4_000
 # The one task of the batch calls feeds and reads a quarter of the sessions every 5 ms.
-_BATCH_TICKS = 4  # a frame
+_BATCH_TICKS = 1  # a frame
 _WATCHED_ONE_IN = 25
 
 
@@ -227,6 +227,16 @@ def _first_frame(index: int) -> int:
     return max(0, joins_at_ms - _AGENT_AT_MS) // 20
 
 
+def _loop_factory(name: str) -> Callable[[], asyncio.AbstractEventLoop] | None:
+    if name == "asyncio":
+        return None
+    try:
+        import uvloop
+    except ImportError as error:
+        raise NotThere(str(error)) from None
+    return uvloop.new_event_loop
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("implementation")
@@ -236,10 +246,12 @@ def main() -> None:
     parser.add_argument("--chunk-ms", type=int, default=20)
     parser.add_argument("--warmup-s", type=float, default=3.0)
     parser.add_argument("--window-s", type=float, default=8.0)
+    parser.add_argument("--loop", choices=("asyncio", "uvloop"), default="asyncio")
     options = parser.parse_args()
     raise_descriptors(options.sessions + 100)
     try:
-        result = asyncio.run(run(options))
+        with asyncio.Runner(loop_factory=_loop_factory(options.loop)) as runner:
+            result = runner.run(run(options))
     except NotThere as error:
         print(f"not there: {error}", file=sys.stderr)
         sys.exit(NOT_THERE)

@@ -162,6 +162,7 @@ def _command(case: Case, server: LoadServer, warmup_s: float, window_s: float) -
         "--chunk-ms": case.chunk_ms,
         "--warmup-s": warmup_s,
         "--window-s": window_s,
+        "--loop": case.loop,
     }
     words = [str(word) for option in options.items() for word in option]
     return [python, str(HERE / "client.py"), case.implementation, *words]

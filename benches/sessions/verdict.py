@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 FRAME_BYTES, FRAMES_PER_DELTA = 960, 5
@@ -27,6 +27,8 @@ class Case:
     sessions: int
     chunk_ms: int
     tls: bool = False
+    loop: str = field(default="asyncio", compare=False)
+    """The event loop of what is in Python: the same for all of a benchmark."""
 
     def __str__(self) -> str:
         return f"{self.implementation}, {self.sessions} sessions{', wss' * self.tls}"

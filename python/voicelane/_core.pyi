@@ -7,7 +7,7 @@ its owner may write to it meanwhile.
 """
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Literal, Self, final
 
 from typing_extensions import Buffer
@@ -17,6 +17,7 @@ __all__ = [
     "CaptureEncoder",
     "ConcurrencyError",
     "Connection",
+    "Feed",
     "Interrupted",
     "Mailbox",
     "PlaybackBuffer",
@@ -430,21 +431,11 @@ class Uplink:
     """
 
     def __new__(cls, max_audio_ms: int = 2_000) -> Uplink: ...
-    def put_pcm(self, encoder: CaptureEncoder, pcm: Buffer, /) -> bool:
-        """Encode samples and append the event for what is due, if anything is.
-
-        Returns:
-            Whether a time begins in which older audio has to go.
-
-        Raises:
-            ValueError, TypeError, ConcurrencyError: As `CaptureEncoder.encode_event`.
-        """
-
-    def put_rest(self, encoder: CaptureEncoder, /) -> bool:
-        """As `put_pcm`, for all that the encoder has left."""
-
     def put_event(self, text: str, item_id: str | None = None, /) -> bool:
         """Append a control event, `item_id` where it is a new item. `False`: too many wait, not taken."""
+
+    def call_when_filled(self, callback: Callable[[], object], /) -> None:
+        """Call this at the next put, once, on the thread that puts."""
 
     def take(self) -> str | None:
         """The next text to send, in order. To ask says that the one before was sent."""
@@ -478,13 +469,40 @@ class Uplink:
     def dropped_ms(self) -> float:
         """How much audio had to go because the network was too slow."""
 
-def put_many(
-    uplinks: Sequence[Uplink], encoders: Sequence[CaptureEncoder], pcm: Sequence[Any], /
-) -> list[tuple[int, Exception | None]]:
-    """`Uplink.put_pcm` for many. Return what went wrong, by index: the error, `None` where dropping begins.
+@final
+class Feed:
+    """From samples to an uplink: one microphone's way. It begins shut.
+
+    Args:
+        encoder: Encodes the samples.
+        uplink: Takes the events.
+    """
+
+    def __new__(cls, encoder: CaptureEncoder, uplink: Uplink, /) -> Feed: ...
+    @property
+    def is_open(self) -> bool:
+        """Whether samples are taken; while not, they are ignored."""
+
+    @is_open.setter
+    def is_open(self, value: bool, /) -> None: ...
+    def put(self, pcm: Buffer, /) -> bool:
+        """Encode samples and append the event for what is due, if anything is.
+
+        Returns:
+            Whether a time begins in which older audio has to go.
+
+        Raises:
+            ValueError, TypeError, ConcurrencyError: As `CaptureEncoder.encode_event`.
+        """
+
+    def put_rest(self) -> bool:
+        """As `put`, for all that the encoder has left, also while it is shut."""
+
+def put_many(feeds: Sequence[Feed], pcm: Sequence[Any], /) -> list[tuple[int, Exception | None]]:
+    """`Feed.put` for many. Return what went wrong, by index: the error, `None` where dropping begins.
 
     Raises:
-        ValueError: The lists are not of one length.
+        ValueError: Not as many buffers as feeds; nothing was taken.
     """
 
 @final

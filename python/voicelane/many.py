@@ -20,25 +20,9 @@ def feed_many(sessions: Sequence[AzureVoiceLive], pcm: Sequence[Any]) -> None:
         ValueError: not as many buffers as sessions; nothing was taken. What is wrong with one buffer
             becomes an ``error`` event of its session and keeps none of the others from theirs.
     """
-    if len(sessions) != len(pcm):
-        raise ValueError(
-            f"pcm: expected as many buffers as sessions, {len(sessions)}, got {len(pcm)}"
-        )
-    open_ones = [
-        (session.microphone, samples)
-        for session, samples in zip(sessions, pcm, strict=True)
-        if session.takes_audio
-    ]
-    microphones = [microphone for microphone, _ in open_ones]
-    faults = put_many(
-        [microphone.uplink.core for microphone in microphones],
-        [microphone.encoder for microphone in microphones],
-        [samples for _, samples in open_ones],
-    )
-    for microphone in microphones:
-        microphone.uplink.filled()
+    faults = put_many([session.microphone.feed for session in sessions], pcm)
     for index, error in faults:
         if error is None:
-            microphones[index].tell_dropping()
+            sessions[index].microphone.tell_dropping()
         else:
-            microphones[index].tell_refused(error)
+            sessions[index].microphone.tell_refused(error)

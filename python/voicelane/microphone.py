@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ._core import CaptureEncoder
+from ._core import CaptureEncoder, Feed
 from .config import AzureVoiceLiveConfig
 from .errors import ErrorText
 from .uplink import Uplink
@@ -44,9 +44,11 @@ class Microphone:
             )
         self._config = config
         self._chunk_ms = chunk_ms
-        self.set_format(sample_rate_hz, num_channels)
-        self.uplink = uplink
+        self._uplink = uplink
         self._emit = emit
+        self._encoder = self._encoder_for(sample_rate_hz, num_channels)
+        # Open while samples are of use.
+        self.feed = Feed(self._encoder, uplink.core)
 
     def set_format(self, sample_rate_hz: int, num_channels: int) -> None:
         """What `take` gets from now on.
@@ -54,7 +56,13 @@ class Microphone:
         Raises:
             ValueError: an argument out of range; the format stays as it was.
         """
-        self.encoder = CaptureEncoder(
+        self._encoder = self._encoder_for(sample_rate_hz, num_channels)
+        is_open = self.feed.is_open
+        self.feed = Feed(self._encoder, self._uplink.core)
+        self.feed.is_open = is_open
+
+    def _encoder_for(self, sample_rate_hz: int, num_channels: int) -> CaptureEncoder:
+        return CaptureEncoder(
             sample_rate_hz,
             num_channels,
             target_rate_hz=self._config.input_rate_hz,
@@ -65,19 +73,19 @@ class Microphone:
     def take(self, pcm: Any) -> None:
         """Takes any whole number of frames. Bad input and a slow network become ``error`` events."""
         try:
-            if self.uplink.put_pcm(self.encoder, pcm):
+            if self.feed.put(pcm):
                 self.tell_dropping()
         except (TypeError, ValueError, RuntimeError) as error:
             self.tell_refused(error)
 
     def flush(self) -> None:
         """Hands on what is less than a chunk."""
-        if self.uplink.put_rest(self.encoder):
+        if self.feed.put_rest():
             self.tell_dropping()
 
     def reset(self) -> None:
         """Forgets what is less than a chunk."""
-        self.encoder.reset()
+        self._encoder.reset()
 
     def tell_dropping(self) -> None:
         """One ``error`` for each time in which audio has to go."""

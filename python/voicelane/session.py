@@ -205,15 +205,6 @@ class AzureVoiceLive(EventEmitter):
         return self._session.connection if self._session else None
 
     @property
-    def takes_audio(self) -> bool:
-        """Whether microphone samples are of use now.
-
-        While a lost connection is made again they are: the last seconds are kept, for the next one.
-        """
-        is_gone = self._link is None or self._ended is not None or self._closing
-        return not is_gone and self.config.has_audio
-
-    @property
     def target_sample_rate(self) -> int:
         """Frames per second on the wire."""
         return self.config.input_rate_hz
@@ -297,6 +288,7 @@ class AzureVoiceLive(EventEmitter):
         if self._session is not None and not self._session.is_here:
             return
         self._closing = True
+        self.microphone.feed.is_open = False
         was_open = self._session is not None
         async with self._connect_lock:
             await self._cleanup_session()
@@ -336,6 +328,7 @@ class AzureVoiceLive(EventEmitter):
         session, self._session = self._session, None
         link, self._link = self._link, None
         self._session_ready_event.clear()
+        self.microphone.feed.is_open = False
         self._ended = None if session is not None and not self._closing else self._ended
         if session is None:
             return
@@ -403,6 +396,8 @@ class AzureVoiceLive(EventEmitter):
         self._ended = None
         link.start()
         self._session_ready_event.set()
+        # Also while a lost connection is made again: the last seconds are kept, for the next one.
+        self.microphone.feed.is_open = self.config.has_audio
         self._observer.connected(link.session_id)
 
     async def _swap(self, link: Link) -> None:
@@ -425,6 +420,7 @@ class AzureVoiceLive(EventEmitter):
     async def _keep(self, link: Link) -> None:
         error = await self._keeper.keep(link)
         self._session_ready_event.clear()
+        self.microphone.feed.is_open = False
         self._ended = error
         for reply in self._link.conversation.abandon() if self._link else ():
             reply.finish("incomplete")
@@ -460,6 +456,7 @@ class AzureVoiceLive(EventEmitter):
         # The next connection begins with what this one has come to.
         self._instructions = changes.pop("instructions", self._instructions)
         self.config = self.config.with_changes(**changes)
+        self.microphone.feed.is_open = self.config.has_audio
         if tools is not None:
             self._executor.tool_runner.tools = tools
 
@@ -480,8 +477,7 @@ class AzureVoiceLive(EventEmitter):
         session is ready are ignored. When the network is slower than the microphone, the oldest audio
         is dropped, with one ``error`` event per episode.
         """
-        if self.takes_audio:
-            self.microphone.take(audio_data)
+        self.microphone.take(audio_data)
 
     async def flush_audio(self) -> None:
         """Waits until everything taken so far was handed to the connection, or the connection ended."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Collection, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
-from ._core import CaptureEncoder
 from ._core import Uplink as Core
 
 _EMPTY_POLL_S = 0.005
@@ -30,23 +30,6 @@ class Uplink:
     def __init__(self, *, max_audio_ms: int = 2_000) -> None:
         # The engine sends what is in it by itself.
         self.core = Core(max_audio_ms)
-        self._filled = asyncio.Event()
-
-    def put_pcm(self, encoder: CaptureEncoder, pcm: Any) -> bool:
-        """Appends the event for what is due of the samples. Returns whether dropping begins with it.
-
-        Raises:
-            ValueError, TypeError: as `CaptureEncoder.encode_event`; nothing was taken.
-        """
-        begins_to_drop = self.core.put_pcm(encoder, pcm)
-        self._filled.set()
-        return begins_to_drop
-
-    def put_rest(self, encoder: CaptureEncoder) -> bool:
-        """As `put_pcm`, for what is less than a chunk."""
-        begins_to_drop = self.core.put_rest(encoder)
-        self._filled.set()
-        return begins_to_drop
 
     def put_event(self, event: Mapping[str, Any]) -> None:
         """Appends a control event.
@@ -62,20 +45,16 @@ class Uplink:
             raise UplinkFullError(
                 "expected fewer events to wait, got one more than the uplink holds"
             )
-        self._filled.set()
-
-    def filled(self) -> None:
-        """Something was put into the core past this object."""
-        self._filled.set()
 
     async def get(self) -> str:
         """The next text. Asking for it says that the one before was sent. For one sender in Python."""
         while (text := self.core.take()) is None:
-            self._filled.clear()
-            # Again, for what another thread put between the two.
+            filled = asyncio.Event()
+            self.core.call_when_filled(_setter_of(filled))
+            # Again, for what was put between the two.
             if (text := self.core.take()) is not None:
                 break
-            await self._filled.wait()
+            await filled.wait()
         return text
 
     def clear(self) -> None:
@@ -94,6 +73,19 @@ class Uplink:
         # Who sends may be another thread, which is not to be slowed down for this.
         while not self.core.is_empty:  # noqa: ASYNC110
             await asyncio.sleep(_EMPTY_POLL_S)
+
+
+def _setter_of(event: asyncio.Event) -> Callable[[], object]:
+    loop, thread = asyncio.get_running_loop(), threading.get_ident()
+
+    def set_it() -> None:
+        # The loop's own thread need not be woken.
+        if threading.get_ident() == thread:
+            event.set()
+        else:
+            loop.call_soon_threadsafe(event.set)
+
+    return set_it
 
 
 def as_text(event: Mapping[str, Any]) -> str:

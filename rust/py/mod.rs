@@ -33,7 +33,7 @@ mod _core {
     use super::resampler::Resampler;
     #[cfg(unix)]
     #[pymodule_export]
-    use super::uplink::{Uplink, put_many};
+    use super::uplink::{Feed, Uplink, put_many};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -20,7 +20,7 @@ if not IS_1:
     pytest.skip("0.x has none", allow_module_level=True)
 
 from aiohttp import WSMsgType, web
-from aiortc import MediaStreamTrack, RTCPeerConnection, RTCSessionDescription
+from aiortc import MediaStreamTrack, RTCConfiguration, RTCPeerConnection, RTCSessionDescription
 from videosdk.agents.job import _set_current_job_context
 
 RATE_HZ = 48_000
@@ -62,7 +62,7 @@ class Peer:
     def __init__(self) -> None:
         self.caller = Caller()
         self.levels: list[float] = []
-        self._connection = RTCPeerConnection()
+        self._connection = RTCPeerConnection(RTCConfiguration(iceServers=[]))
         self._listener: asyncio.Task[None] | None = None
         self._connection.on("track", self._on_track)
 

@@ -41,6 +41,7 @@ class NativeTransport:
         self._core: _core.Connection | None = None
         self._mail = asyncio.Event()
         self._changed = asyncio.Event()
+        self._over = asyncio.Event()
         self._connection: Any = None
 
     @classmethod
@@ -101,14 +102,15 @@ class NativeTransport:
         return self._connection
 
     async def receive(self) -> Sequence[Received]:
-        while True:
-            # In this order: what came before the end is told before it.
+        while not (received := self.receive_nowait()):
             self._look()
-            if received := self.receive_nowait():
-                return received
             if self.ended is not None:
+                # What came before the end is told before it.
+                if received := self.receive_nowait():
+                    return received
                 raise self.ended
             await self._wait(self._mail)
+        return received
 
     def receive_nowait(self) -> Sequence[Received]:
         return self._core.take() if self._core is not None else ()
@@ -132,11 +134,10 @@ class NativeTransport:
     async def serve(self, uplink: Uplink) -> None:
         self._attach(uplink)
         try:
-            while self.ended is None:
-                await self._wait(self._changed)
-                self._look()
+            await self._over.wait()  # which the one who receives finds out
         finally:
             self._attach(None)
+        assert self.ended is not None, "over, and not ended"
         raise self.ended
 
     async def close(self, *, code: int = 1000, reason: str = "") -> None:
@@ -175,10 +176,12 @@ class NativeTransport:
             standing = self._core.standing
             if standing[0] == "ended":
                 self.ended = ConnectionLostError(*standing[1:])
+                self._over.set()
 
     def _release(self) -> None:
         self._look()
         self.ended = self.ended or ConnectionLostError(_NO_CODE)
+        self._over.set()
         self._core = None
         self._mailbox.leave(self._number)
         self.wake()

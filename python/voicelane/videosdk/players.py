@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
+from videosdk.agents.job import get_current_job_context
+
 _FRAME_S = 0.02
 _SAMPLE_BYTES = 2
 
@@ -30,9 +32,16 @@ class Player(Protocol):
 
 def player_of(track: Any, rate_hz: int) -> Player:
     """The way to count that this track allows."""
-    if hasattr(track, "websocket_handler") or not hasattr(track, "frame_buffer"):
-        return _Clock(track, rate_hz)  # sends at once, or does not tell
+    if _is_unread(track) or not hasattr(track, "frame_buffer"):
+        return _Clock(track, rate_hz)  # hands on at once, or does not tell
     return _Counting(track) if hasattr(track, "snapshot_playback") else _Queueing(track)
+
+
+def _is_unread(track: Any) -> bool:
+    """Whether it only hands on what it is given: to a websocket, or to an avatar that speaks in its place."""
+    room = getattr(get_current_job_context(), "room", None)
+    of_avatar = track is not None and getattr(room, "agent_audio_track", None) is track
+    return of_avatar or hasattr(track, "websocket_handler")
 
 
 class _Track:
@@ -111,13 +120,14 @@ class _Clock(_Track):
         self._given = 0
         self._played = 0.0
         self._looked_s = time.monotonic()
+        self._is_unread = _is_unread(track)
 
     async def add(self, pcm: bytes) -> None:
         self.played()
         self._given += len(pcm) // _SAMPLE_BYTES
         await super().add(pcm)
-        if hasattr(self._track, "websocket_handler"):
-            self._track.frame_buffer.clear()  # sent; nobody ever reads it from there
+        if self._is_unread:
+            self._track.frame_buffer.clear()  # handed on; nobody ever takes it from there
 
     def played(self) -> int:
         now_s = time.monotonic()
