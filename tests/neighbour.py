@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -20,10 +21,11 @@ _FRAME_WIRE_BYTES = 960
 @asynccontextmanager
 async def nothing_left() -> AsyncIterator[None]:
     """No thread of the engine, no descriptor and no task is left of what is done within."""
-    tasks, before = tasks_of_sessions(), descriptors()
+    tasks, before, threads_before = tasks_of_sessions(), descriptors(), Counter(threads())
 
     def left() -> tuple[dict[str, str], list[str], set[asyncio.Task[Any]]]:
-        of_engine = [name for name in threads() if name.startswith(("voicelane", "tokio"))]
+        more = (Counter(threads()) - threads_before).elements()
+        of_engine = [name for name in more if name.startswith(("voicelane", "tokio"))]
         begun = tasks_of_sessions() - tasks
         # Of the fixture that this is in, the end is another task than the beginning.
         return new_descriptors(before), of_engine, begun - {asyncio.current_task()}
