@@ -128,7 +128,7 @@ fn decoded_bytes(text: &str) -> Base64 {
     let padding = text.len() - digits.len();
     let values: Option<Vec<_>> = digits.bytes().map(|byte| LETTERS.iter().position(|&l| l == byte)).collect();
     let Some(values) = values else { return Base64::Broken };
-    if text.len() % 4 != 0 || padding > 2 || digits.is_empty() && padding > 0 {
+    if !text.len().is_multiple_of(4) || padding > 2 || digits.is_empty() && padding > 0 {
         return Base64::Broken;
     }
     let unused_bits = [0, 2, 4][padding];
