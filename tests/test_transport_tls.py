@@ -184,6 +184,7 @@ async def test_ssl_cert_file_names_whom_to_trust(authority: Authority, transport
         asyncio.run(main())
     """
     environment = {**os.environ, "SSL_CERT_FILE": str(authority.file)}
+    environment.pop("PYTHONASYNCIODEBUG", None)  # which says more than this
     async with Simulator(ssl_context=authority.server("127.0.0.1")) as sim:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", textwrap.dedent(program), sim.endpoint),
