@@ -37,7 +37,7 @@ _LEAD_S = 0.5  # from the last connect to the first frame
 _OVERTIME_S = 0.5  # for feeders that are behind
 _FLUSH_S = 2.0
 _CYCLE_MS, _AGENT_AT_MS = 8_000, 4_000
-# The one task of the batch calls feeds and reads a quarter of the sessions every 5 ms.
+# How often the one task of the batch calls feeds and reads: all sessions at once.
 _BATCH_TICKS = 1  # a frame
 _WATCHED_ONE_IN = 25
 

@@ -1,0 +1,59 @@
+"""The engine of the native transport, as its process sees it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from support import until
+from voicelane import AzureVoiceLive, configure_engine
+from voicelane.simulator import Simulator
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc/self/task")
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    yield
+    configure_engine(threads=1)
+
+
+def engine_threads() -> list[str]:
+    names = []
+    for comm in Path("/proc/self/task").glob("*/comm"):
+        with suppress(OSError):  # it ended meanwhile
+            names.append(comm.read_text().strip())
+    return sorted(name for name in names if name.startswith("voicelane-"))
+
+
+async def test_it_has_as_many_threads_as_were_asked_for_and_none_without_sessions() -> None:
+    configure_engine(threads=3)
+    async with Simulator() as sim:
+        models = [
+            AzureVoiceLive(
+                model="m", endpoint=sim.endpoint, api_key=sim.api_key, transport="native"
+            )
+            for _ in range(4)
+        ]
+        for model in models:
+            await model.connect()
+        assert engine_threads() == ["voicelane-0", "voicelane-1", "voicelane-2"]
+        with pytest.raises(RuntimeError, match="got an engine that runs"):
+            configure_engine(threads=2)
+        configure_engine(threads=3)  # which it has
+        for model in models:
+            await model.handle_audio_input(bytes(3840))
+            await model.flush_audio()
+            assert model.stats()["audio_sent_ms"] == 20
+            await model.aclose()
+        await until(lambda: engine_threads() == [])
+
+
+@pytest.mark.parametrize("threads", [0, -1, 65])
+def test_a_number_out_of_range_is_refused(threads: int) -> None:
+    with pytest.raises(ValueError, match=f"threads: expected 1 to 64, got {threads}"):
+        configure_engine(threads=threads)
