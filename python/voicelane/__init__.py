@@ -22,10 +22,11 @@ from .actions import MCPApprovalRequest
 from .config import AzureVoiceLiveConfig
 from .engine import configure_engine
 from .many import feed_many
+from .open_session import AzureVoiceLiveSession
 from .playback import PlaybackTrack
 from .reconnect import ReconnectPolicy
 from .reply import Reply
-from .session import AzureVoiceLive, AzureVoiceLiveSession
+from .session import AzureVoiceLive
 from .tools import MCPServer, Tool, ToolSet
 
 __all__ = [

@@ -6,7 +6,6 @@ import asyncio
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
 from ._core import PlaybackBuffer
@@ -26,6 +25,7 @@ from .metrics import Metrics
 from .microphone import Microphone
 from .observer import Observers
 from .open_calls import OpenCalls
+from .open_session import OpenSession
 from .playback import PlaybackTrack
 from .playout import Playout
 from .protocol import Conversation
@@ -46,37 +46,6 @@ _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
 _MAX_CHUNK_MS = 100
-
-
-@dataclass
-class AzureVoiceLiveSession:
-    """One connection: the service's, its session id, and the tasks that serve it."""
-
-    connection: Any
-    session_id: str | None = None
-    tasks: list[asyncio.Task[Any]] = field(default_factory=list)
-
-
-class _OpenSession(AzureVoiceLiveSession):
-    """The session over a link: azure-ai-voicelive is imported when its connection is first asked for."""
-
-    def __init__(self, link: Link, task: asyncio.Task[Any]) -> None:
-        self.link = link
-        self.tasks = [task]
-        self._process_id = os.getpid()
-
-    @property
-    def is_here(self) -> bool:
-        """Whether this process made it, and not the one that this was forked from."""
-        return self._process_id == os.getpid()
-
-    @property
-    def connection(self) -> Any:
-        return self.link.transport.connection
-
-    @property
-    def session_id(self) -> str | None:  # type: ignore[override]
-        return self.link.session_id
 
 
 class AzureVoiceLive(EventEmitter):
@@ -151,7 +120,7 @@ class AzureVoiceLive(EventEmitter):
         self._ca_file = ca_file
         self._instructions = DEFAULT_INSTRUCTIONS
         self._connect_lock = asyncio.Lock()
-        self._session: _OpenSession | None = None
+        self._session: OpenSession | None = None
         self._session_ready_event = asyncio.Event()
         self._closing = False
         self._ended: VoiceLiveError | None = None
@@ -281,7 +250,7 @@ class AzureVoiceLive(EventEmitter):
                 raise
             self._use(link)
             keeper = asyncio.create_task(self._keep(link), name="azure-voice-live-keeper")
-            self._session = _OpenSession(link, keeper)
+            self._session = OpenSession(link, keeper)
 
     async def aclose(self) -> None:
         """Closes the connection and ends every task. Idempotent. In a forked child it does nothing."""

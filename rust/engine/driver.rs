@@ -204,7 +204,8 @@ impl Drop for Driver {
     fn drop(&mut self) {
         // Whoever could still wake this task would keep the runtime with it.
         self.shared.bell().forget();
-        if let Some(uplink) = &self.uplink {
+        // Not where it was detached: by now the next connection may be its sender.
+        if let Some(uplink) = self.shared.uplink() {
             uplink.forget_sender();
         }
     }

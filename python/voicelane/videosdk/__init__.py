@@ -25,7 +25,7 @@ except ModuleNotFoundError as error:
     ) from error
 
 from ..config import AzureVoiceLiveConfig
-from ..session import AzureVoiceLiveSession
+from ..open_session import AzureVoiceLiveSession
 from .model import AzureVoiceLive
 from .paths import install, uninstall
 from .track import AgentAudioTrack

@@ -9,7 +9,7 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from .. import config, session
+from .. import config, open_session
 from .model import AzureVoiceLive
 
 _PACKAGE = "videosdk.plugins.azure"
@@ -17,7 +17,7 @@ _MODULE = "videosdk.plugins.azure.voice_live"
 _NAMES: dict[str, Any] = {
     "AzureVoiceLive": AzureVoiceLive,
     "AzureVoiceLiveConfig": config.AzureVoiceLiveConfig,
-    "AzureVoiceLiveSession": session.AzureVoiceLiveSession,
+    "AzureVoiceLiveSession": open_session.AzureVoiceLiveSession,
 }
 _undo: list[Any] = []
 
