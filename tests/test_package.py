@@ -98,7 +98,7 @@ def test_examples_run() -> None:
 def test_the_readme_runs() -> None:
     readme = (ROOT / "README.md").read_text()
     programs = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(programs) == 2
+    assert len(programs) == 3
     outputs = []
     for program in programs:
         run = subprocess.run(
