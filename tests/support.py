@@ -81,6 +81,14 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.001)
 
 
+def environment(**more: str) -> dict[str, str]:
+    """That of a child of this process, which is not to tell of its event loop's slowness."""
+    return {
+        **{name: value for name, value in os.environ.items() if name != "PYTHONASYNCIODEBUG"},
+        **more,
+    }
+
+
 SECRET = "s3cret"
 
 

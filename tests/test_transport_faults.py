@@ -81,7 +81,8 @@ async def test_refused_credentials_are_an_error_of_their_own(status: str) -> Non
 
 
 @pytest.mark.parametrize("status", ["301", "302", "303", "307", "308"])
-async def test_a_redirect_is_never_followed(status: str) -> None:
+@pytest.mark.parametrize("scheme", ["ws", "http"])
+async def test_a_redirect_is_never_followed(scheme: str, status: str) -> None:
     visits: list[str] = []
 
     async def elsewhere(peer: Peer) -> None:
@@ -89,7 +90,7 @@ async def test_a_redirect_is_never_followed(status: str) -> None:
 
     async def redirect(peer: Peer) -> None:
         await peer.request()
-        await peer.send(answer(f"{status} Elsewhere", f"Location: ws://{other}/{SECRET}"))
+        await peer.send(answer(f"{status} Elsewhere", f"Location: {scheme}://{other}/{SECRET}"))
 
     async with raw_server(elsewhere) as other, raw_server(redirect) as host:
         error = await refusal(secretive(host))

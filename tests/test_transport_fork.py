@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from support import TIMEOUT_S, EventLog, read_all, reply_pcm, speak, speech, until
+from support import TIMEOUT_S, EventLog, environment, read_all, reply_pcm, speak, speech, until
 from voicelane import AzureVoiceLive
 from voicelane.simulator import Simulator
 
@@ -25,7 +25,7 @@ async def run(*arguments: str, transport: str = "native") -> tuple[int | None, s
     child = await asyncio.create_subprocess_exec(
         sys.executable,
         *arguments,
-        env={**os.environ, "VOICELANE_TRANSPORT": transport, "PYTHONPATH": str(HERE)},
+        env=environment(VOICELANE_TRANSPORT=transport, PYTHONPATH=str(HERE)),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import ssl
 import sys
 import textwrap
@@ -16,7 +15,7 @@ import pytest
 
 from certificates import Authority
 from raw_server import TEXT, Peer, frame, raw_server
-from support import TIMEOUT_S, EventLog, read_all, refusal, reply_pcm, secretive, until
+from support import TIMEOUT_S, EventLog, environment, read_all, refusal, reply_pcm, secretive, until
 from voicelane import AzureVoiceLive, errors
 from voicelane.simulator import Simulator
 
@@ -183,12 +182,10 @@ async def test_ssl_cert_file_names_whom_to_trust(authority: Authority, transport
                 print("open")
         asyncio.run(main())
     """
-    environment = {**os.environ, "SSL_CERT_FILE": str(authority.file)}
-    environment.pop("PYTHONASYNCIODEBUG", None)  # which says more than this
     async with Simulator(ssl_context=authority.server("127.0.0.1")) as sim:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-c", textwrap.dedent(program), sim.endpoint),
-            env=environment,
+            env=environment(SSL_CERT_FILE=str(authority.file)),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
