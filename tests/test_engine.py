@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import sys
+import textwrap
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from support import until
+from support import TIMEOUT_S, until
 from voicelane import AzureVoiceLive, configure_engine
 from voicelane.simulator import Simulator
 
@@ -51,6 +54,47 @@ async def test_it_has_as_many_threads_as_were_asked_for_and_none_without_session
             assert model.stats()["audio_sent_ms"] == 20
             await model.aclose()
         await until(lambda: engine_threads() == [])
+
+
+@pytest.mark.parametrize("left", [1, 3, 5, 6, 8])
+async def test_without_descriptors_there_is_a_clear_error(left: int) -> None:
+    program = f"""
+        import asyncio, os, resource, sys
+        from voicelane import AzureVoiceLive, errors
+        async def main():
+            model = AzureVoiceLive(model="m", endpoint=sys.argv[1], api_key="simulator-key")
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+            taken = []
+            try:
+                while True:
+                    taken.append(os.open("/dev/null", os.O_RDONLY))
+            except OSError:
+                pass
+            for descriptor in taken[len(taken) - {left} :]:
+                os.close(descriptor)
+            try:
+                await model.connect()
+                print("connected")
+            except errors.ConnectError as error:
+                print(error)
+            await model.aclose()
+        asyncio.run(main())
+    """
+    environment = {**os.environ, "VOICELANE_TRANSPORT": "native"}
+    environment.pop("PYTHONASYNCIODEBUG", None)  # which says more than this
+    async with Simulator() as sim:
+        child = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), sim.endpoint),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        async with asyncio.timeout(3 * TIMEOUT_S):
+            said, _ = await child.communicate()
+    assert child.returncode == 0
+    is_enough = left >= 6  # two of the mailbox, three of the engine, the socket
+    assert (said == b"connected\n") is is_enough
+    assert (b"Too many open files" in said) is not is_enough
 
 
 @pytest.mark.parametrize("threads", [0, -1, 65])

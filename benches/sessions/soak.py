@@ -31,8 +31,8 @@ _KINDS = 5
 _CUT, _CHURNED = 0, 3  # of five
 _CUT_EVERY_S, _CHURN_EVERY_S, _LOOK_EVERY_S = 30.0, 60.0, 10.0
 _BYTES_PER_MS = 48
-# From the second fifth of the time to the last: what the allocator may have scattered, and what each item of the
-# conversations takes, which sessions keep for the next connection (the last 200).
+# From the second fifth of the time to the last: what the allocator may have scattered, and what each item of
+# the conversations takes, which sessions keep for the next connection (the last 200).
 _MAX_GROWTH = 1.03
 _ITEM_KIB = 0.6
 

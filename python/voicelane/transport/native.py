@@ -54,7 +54,11 @@ class NativeTransport:
             ConnectError: no connection for another reason.
         """
         host = host_of(options.endpoint)
-        transport = cls(LoopMailbox.of_running_loop(), writes_playback=playback is not None)
+        try:
+            mailbox = LoopMailbox.of_running_loop()
+        except OSError as error:
+            raise no_websocket(host, str(error)) from None
+        transport = cls(mailbox, writes_playback=playback is not None)
         try:
             async with asyncio.timeout(options.connect_timeout_s):
                 await transport._open(options, playback)
@@ -83,6 +87,8 @@ class NativeTransport:
             )
         except ValueError as error:
             raise ConnectError(str(error)) from None
+        except OSError as error:  # no descriptor or no thread left
+            raise no_websocket(host_of(options.endpoint), str(error)) from None
         _open_connections.add(self)
         # An error's traceback keeps this frame: the connection itself must not be in it.
         while (standing := self._core.standing)[0] == "connecting":
