@@ -14,7 +14,7 @@ export PIP_QUIET := 1
         plots docs clean
 
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
