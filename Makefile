@@ -65,7 +65,7 @@ loom: LOOM_DEPTH = 3
 loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=4: deeper still)
 	$(LOOM) cargo test --test loom_playback
 
-sanitize:  ## Playback under ThreadSanitizer and RealtimeSanitizer, with planted faults (needs nightly)
+sanitize:  ## Playback and engine under ThreadSanitizer, playback under RealtimeSanitizer, with planted faults (needs nightly)
 	scripts/sanitize
 
 FUZZ_SECONDS = 60

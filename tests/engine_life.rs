@@ -41,7 +41,8 @@ fn the_engine_ends_with_its_last_connection() {
             drop(first);
             assert_eq!(num_engine_threads(), num_threads);
             drop(second);
-            assert_eq!(num_engine_threads(), 0);
+            // A thread that was joined is in the list of tasks for a moment yet.
+            until(|| num_engine_threads() == 0);
         }
         until(|| num_descriptors() <= before); // the server's end is closed a moment later
     }
