@@ -7,7 +7,7 @@ compile_error!("voicelane hands s16le buffers over as native i16: big-endian mac
 
 pub mod audio;
 pub mod capture;
-#[cfg(all(unix, not(loom)))]
+#[cfg(not(loom))]
 pub mod engine;
 pub mod error;
 pub mod playback;

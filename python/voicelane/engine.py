@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._core import set_engine_threads
+import sys
 
 _MAX_THREADS = 64
 
@@ -18,10 +18,14 @@ def configure_engine(*, threads: int = 1) -> None:
 
     Raises:
         ValueError: an argument out of range.
-        RuntimeError: the engine runs, with another number of threads.
+        RuntimeError: the engine runs, with another number of threads; or there is none on this platform.
     """
     if not 1 <= threads <= _MAX_THREADS:
         raise ValueError(f"threads: expected 1 to {_MAX_THREADS}, got {threads!r}")
+    if sys.platform == "win32":
+        raise RuntimeError("threads: expected a platform with the native transport, got Windows")
+    from ._core import set_engine_threads
+
     if not set_engine_threads(threads):
         raise RuntimeError(
             "threads: expected to be set before the first session, or after the last, got an engine that runs"

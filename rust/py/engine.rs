@@ -9,10 +9,9 @@ use pyo3::exceptions::{PyRuntimeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
-use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition};
+use super::playback::{AudioDelta, Interrupted, PlaybackBuffer};
 use super::uplink::Uplink;
 use crate::engine::{self, Close, ConnectFault, Engine, Incoming, Options, Standing, Target};
-use crate::playback;
 
 /// Wakes one event loop for all its connections.
 #[derive(Debug)]
@@ -39,32 +38,6 @@ impl Mailbox {
 #[derive(Debug)]
 #[pyclass(frozen, module = "voicelane._core")]
 pub struct Connection(engine::Connection);
-
-/// Playback was interrupted, because the user began to speak.
-#[derive(Debug)]
-#[pyclass(frozen, module = "voicelane._core")]
-pub struct Interrupted {
-    position: playback::PlaybackPosition,
-    stats: playback::PlaybackStats,
-}
-
-#[pymethods]
-impl Interrupted {
-    #[getter]
-    fn position(&self) -> PlaybackPosition {
-        self.position.clone().into()
-    }
-
-    #[getter]
-    fn unheard_frames(&self) -> u64 {
-        self.stats.buffered_frames
-    }
-
-    #[getter]
-    fn dropped_before_frames(&self) -> u64 {
-        self.stats.dropped_frames
-    }
-}
 
 /// `("connecting",)`, `("open",)`, `("failed", kind, text, status, retry_after)` or `("ended", code, reason)`.
 #[derive(IntoPyObject)]
@@ -130,7 +103,7 @@ impl Connection {
                 Incoming::Text(text) => events.append(PyBytes::new(py, &text))?,
                 Incoming::Audio(delta) => events.append(AudioDelta::from(delta))?,
                 Incoming::Interrupted { position, stats } => {
-                    events.append(Interrupted { position, stats })?
+                    events.append(Interrupted::new(position, stats))?
                 }
                 Incoming::Unreadable(error) => events.append(PyErr::from(error).into_value(py))?,
             }

@@ -11,7 +11,6 @@ mod engine;
 mod error;
 mod playback;
 mod resampler;
-#[cfg(unix)]
 mod uplink;
 
 #[pymodule]
@@ -24,14 +23,13 @@ mod _core {
     use super::capture::CaptureEncoder;
     #[cfg(unix)]
     #[pymodule_export]
-    use super::engine::{Connection, Interrupted, Mailbox, engine_forked, set_engine_threads};
+    use super::engine::{Connection, Mailbox, engine_forked, set_engine_threads};
     #[pymodule_export]
     use super::error::ConcurrencyError;
     #[pymodule_export]
-    use super::playback::{AudioDelta, PlaybackBuffer, PlaybackPosition, read_many};
+    use super::playback::{AudioDelta, Interrupted, PlaybackBuffer, PlaybackPosition, read_many};
     #[pymodule_export]
     use super::resampler::Resampler;
-    #[cfg(unix)]
     #[pymodule_export]
     use super::uplink::{Feed, Uplink, put_many};
 

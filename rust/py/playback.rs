@@ -364,16 +364,44 @@ impl PlaybackPosition {
     }
 }
 
+/// Playback was interrupted, because the user began to speak.
+#[derive(Debug)]
+#[pyclass(frozen, module = "voicelane._core")]
+pub struct Interrupted {
+    position: playback::PlaybackPosition,
+    stats: playback::PlaybackStats,
+}
+
+#[pymethods]
+impl Interrupted {
+    #[getter]
+    fn position(&self) -> PlaybackPosition {
+        PlaybackPosition(self.position.clone())
+    }
+
+    #[getter]
+    fn unheard_frames(&self) -> u64 {
+        self.stats.buffered_frames
+    }
+
+    #[getter]
+    fn dropped_before_frames(&self) -> u64 {
+        self.stats.dropped_frames
+    }
+}
+
+impl Interrupted {
+    /// Where it was, and the buffer's counters right before.
+    #[cfg(unix)]
+    pub fn new(position: playback::PlaybackPosition, stats: playback::PlaybackStats) -> Self {
+        Self { position, stats }
+    }
+}
+
 /// What one audio delta event brought.
 #[pyclass(frozen, eq, module = "voicelane._core")]
 #[derive(Debug, PartialEq, Eq)]
 pub struct AudioDelta(playback::AudioDelta);
-
-impl From<playback::PlaybackPosition> for PlaybackPosition {
-    fn from(position: playback::PlaybackPosition) -> Self {
-        Self(position)
-    }
-}
 
 impl From<playback::AudioDelta> for AudioDelta {
     fn from(delta: playback::AudioDelta) -> Self {
