@@ -25,8 +25,9 @@ AUDIO = Path(__file__).parent.parent / "examples" / "audio"
 TIMEOUT_S = 10.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
 
 # Tests that hold voicelane against what azure-ai-voicelive has since 1.3; it runs with older ones too.
+OLD_CLIENT = tuple(int(part) for part in version("azure-ai-voicelive").split(".")[:2]) < (1, 3)
 beside_client_1_3 = pytest.mark.skipif(
-    tuple(int(part) for part in version("azure-ai-voicelive").split(".")[:2]) < (1, 3),
+    OLD_CLIENT,
     reason="azure-ai-voicelive 1.3 is what it is held against",
 )
 

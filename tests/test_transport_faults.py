@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from raw_server import CLOSE, PING, PONG, TEXT, Peer, close_frame, frame, raw_server
-from support import SECRET, TIMEOUT_S, EventLog, refusal, secretive
+from support import OLD_CLIENT, SECRET, TIMEOUT_S, EventLog, refusal, secretive
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 
 pytestmark = pytest.mark.usefixtures("bystander")
@@ -82,7 +82,9 @@ async def test_refused_credentials_are_an_error_of_their_own(status: str) -> Non
 
 @pytest.mark.parametrize("status", ["301", "302", "303", "307", "308"])
 @pytest.mark.parametrize("scheme", ["ws", "http"])
-async def test_a_redirect_is_never_followed(scheme: str, status: str) -> None:
+async def test_a_redirect_is_never_followed(transport: str, scheme: str, status: str) -> None:
+    if transport == "sdk" and OLD_CLIENT:
+        pytest.skip("azure-ai-voicelive before 1.3 follows it: docs/transports.md")
     visits: list[str] = []
 
     async def elsewhere(peer: Peer) -> None:
