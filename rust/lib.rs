@@ -7,11 +7,13 @@ compile_error!("voicelane hands s16le buffers over as native i16: big-endian mac
 
 pub mod audio;
 pub mod capture;
-#[cfg(not(loom))]
+#[cfg(all(unix, not(loom)))]
 pub mod engine;
 pub mod error;
 pub mod playback;
 mod sync;
+#[cfg(not(loom))]
+pub mod uplink;
 pub mod wire;
 
 #[cfg(feature = "python")]

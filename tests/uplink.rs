@@ -1,11 +1,11 @@
 //! What waits to be sent: order, bounds, and what is dropped. `engine.rs` has it with a socket.
-#![cfg(all(unix, not(loom)))]
+#![cfg(not(loom))]
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use voicelane::engine::{MAX_WAITING_EVENTS, Uplink};
+use voicelane::uplink::{MAX_WAITING_EVENTS, Uplink};
 
 fn drain(uplink: &Uplink) -> Vec<String> {
     std::iter::from_fn(|| uplink.take()).collect()

@@ -440,9 +440,6 @@ class Uplink:
     def take(self) -> str | None:
         """The next text to send, in order. To ask says that the one before was sent."""
 
-    def settle(self) -> None:
-        """What was taken is not on its way any more."""
-
     def clear(self) -> None:
         """Drop everything."""
 

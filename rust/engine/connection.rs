@@ -17,7 +17,7 @@ use super::fault::{ConnectFault, Ended};
 use super::inbox::{Inbox, Standing};
 use super::mailbox::Mailbox;
 use super::runtime::{Engine, Worker};
-use super::uplink::Uplink;
+use crate::uplink::Uplink;
 
 /// Texts that wait for the socket outside the uplink: settings and history.
 const MAX_TEXTS: usize = 1024;

@@ -18,7 +18,7 @@ use super::connection::{Close, Shared};
 use super::dial::{Socket, text};
 use super::downlink::Downlink;
 use super::fault::{Ended, NO_CLOSE_FRAME};
-use super::uplink::Uplink;
+use crate::uplink::Uplink;
 
 /// For our close frame to leave, where the other side broke the protocol or fell silent.
 const LAST_WORDS: Duration = Duration::from_millis(500);

@@ -9,7 +9,7 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::capture::CaptureEncoder;
-use crate::engine::Uplink as Core;
+use crate::uplink::Uplink as Core;
 
 /// What waits to be sent: in order, bounded, the oldest audio dropped first.
 #[derive(Debug)]
@@ -70,10 +70,6 @@ impl Uplink {
 
     fn take<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.core.take().map(|text| PyString::new(py, &text))
-    }
-
-    fn settle(&self) {
-        self.core.settle();
     }
 
     fn clear(&self) {

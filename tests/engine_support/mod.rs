@@ -8,7 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use tungstenite::WebSocket;
-use voicelane::engine::{Connection, Engine, Mailbox, Options, Standing, Target, Uplink};
+use voicelane::engine::{Connection, Engine, Mailbox, Options, Standing, Target};
+use voicelane::uplink::Uplink;
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import aiohttp
 
+from ..errors import ConnectionLostError
+
 if TYPE_CHECKING:
     from .native import NativeTransport
 
@@ -34,8 +36,6 @@ class NativeWebSocket:
         Raises:
             aiohttp.ClientConnectionResetError: the connection ended.
         """
-        from ..errors import ConnectionLostError
-
         try:
             await self._transport.send_text(data)
         except ConnectionLostError as error:
