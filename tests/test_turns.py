@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from clock import Clock
 from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, errors, events
 from voicelane.metrics import Latency
-from voicelane.play_head import PlayHeadWatch, Progress
+from voicelane.play_head import POLL_S, PlayHeadWatch, Progress
 from voicelane.simulator import Simulator
 
 
@@ -196,22 +197,39 @@ def test_latencies_are_percentiles_of_the_latest() -> None:
     assert summary["p99_ms"] == pytest.approx(993.89)
 
 
-async def test_the_play_head_is_watched_only_while_somebody_waits() -> None:
+async def test_the_play_head_is_watched_only_while_somebody_waits(clock: Clock) -> None:
     playback = PlaybackBuffer()
-    watch = PlayHeadWatch(playback)
+    watch = PlayHeadWatch(playback, 24_000)
     reached: list[str] = []
-    assert watch._task is None
-    playback.write(bytes(2000))
-    watch.when(Progress.PASSED, 1000, lambda: reached.append("end"))
+    assert clock.pending_s() == []
+    playback.write(bytes(48_000))
+    watch.when(Progress.PASSED, 24_000, lambda: reached.append("end"))
     watch.when(Progress.HEARD, 1, lambda: reached.append("begin"))
     playback.read(1)
-    await until(lambda: reached == ["begin"])
-    watch.when(Progress.DROPPED, 999, lambda: reached.append("dropped"))
+    await asyncio.sleep(POLL_S)
+    assert reached == ["begin"]
+    assert clock.pending_s() == pytest.approx([clock.now_s + 0.1])  # of a second to go
+    watch.when(Progress.DROPPED, 23_999, lambda: reached.append("dropped"))
+    assert clock.pending_s() == pytest.approx([clock.now_s + POLL_S])
     playback.clear()
-    await until(lambda: reached == ["begin", "end"])
     playback.read(1)
-    await until(lambda: reached == ["begin", "end", "dropped"])
-    await until(lambda: watch._task is not None and watch._task.done())
-    watch.when(Progress.HEARD, 5000, lambda: reached.append("never"))
-    await watch.close()
-    assert len(reached) == 3
+    await asyncio.sleep(POLL_S)
+    assert reached == ["begin", "end", "dropped"]
+    assert clock.pending_s() == []
+    watch.when(Progress.HEARD, 50_000, lambda: reached.append("never"))
+    watch.close()
+    assert clock.pending_s() == []
+
+
+async def test_what_is_heard_in_real_time_is_told_within_half_a_frame(clock: Clock) -> None:
+    playback = PlaybackBuffer()
+    watch = PlayHeadWatch(playback, 24_000)
+    begin_s = clock.now_s
+    told: list[float] = []
+    playback.write(bytes(2 * 24_000))
+    for frames in (1, 3_600, 24_000):
+        watch.when(Progress.HEARD, frames, lambda: told.append(clock.now_s - begin_s))
+    for n in range(50):
+        playback.read(480)
+        await asyncio.sleep(0.02)
+    assert told == pytest.approx([0.01, 0.15, 0.99], abs=0.0101)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from ._core import PlaybackBuffer
 
-# Half a frame of 20 ms: what is told is at most that late.
+# Half a frame of 20 ms: what is told to come in real time is at most that late.
 POLL_S = 0.010
+# So late may be what comes sooner, where a consumer reads faster than real time.
+_LONGEST_POLL_S = 0.100
 
 
 class Progress(Enum):
@@ -32,24 +34,24 @@ class _Mark:
 class PlayHeadWatch:
     """Calls back when frames of a playback buffer were heard, dropped, or are at least over with.
 
-    The consumer may be any thread, so the head is looked at every 10 ms, and only while something waits
-    for it.
+    The consumer may be any thread, so the head is looked at: only while something waits for it, and not
+    before a consumer in real time can have got there.
 
     Args:
         playback: the buffer.
+        rate_hz: of the frames that are counted.
     """
 
-    def __init__(self, playback: PlaybackBuffer) -> None:
+    def __init__(self, playback: PlaybackBuffer, rate_hz: int) -> None:
         self._playback = playback
+        self._rate_hz = rate_hz
         self._marks: list[_Mark] = []
-        self._task: asyncio.Task[None] | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     def when(self, progress: Progress, frame: int, reached: Callable[[], None]) -> None:
         """Calls `reached` once the count of that kind has got to `frame`."""
         self._marks.append(_Mark(progress, frame, reached))
-        if self._task is None or self._task.done():
-            loop = asyncio.get_running_loop()
-            self._task = loop.create_task(self._watch(), name="voicelane-play-head")
+        self._look_in(POLL_S)
 
     def progress(self) -> dict[Progress, int]:
         """Where the counts are now."""
@@ -72,15 +74,32 @@ class PlayHeadWatch:
         for mark in due:
             mark.reached()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Ends the watch."""
         self.check()
         self._marks.clear()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
-    async def _watch(self) -> None:
-        while self._marks:
-            self.check()
-            await asyncio.sleep(POLL_S)
+    def _look_in(self, delay_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        due_s = loop.time() + delay_s
+        if self._timer is not None:
+            if self._timer.when() <= due_s:
+                return
+            self._timer.cancel()
+        self._timer = loop.call_at(due_s, self._look)
+
+    def _look(self) -> None:
+        self._timer = None
+        self.check()
+        if self._marks:
+            reached = self.progress()
+            self._look_in(min(self._time_to(mark, reached) for mark in self._marks))
+
+    def _time_to(self, mark: _Mark, reached: Mapping[Progress, int]) -> float:
+        if mark.progress is Progress.DROPPED:  # all at once, at the consumer's next read
+            return POLL_S
+        left_s = (mark.frame - reached[mark.progress]) / self._rate_hz
+        return min(max(left_s, POLL_S), _LONGEST_POLL_S)

@@ -20,18 +20,23 @@ class Playout:
 
     Args:
         playback: the buffer.
+        rate_hz: of what is written to it.
         metrics: takes the latencies.
         emit: tells the handlers.
     """
 
     def __init__(
-        self, playback: PlaybackBuffer, metrics: Metrics, emit: Callable[[str, Any], None]
+        self,
+        playback: PlaybackBuffer,
+        rate_hz: int,
+        metrics: Metrics,
+        emit: Callable[[str, Any], None],
     ) -> None:
         self.agent_is_heard = False
         self._playback = playback
         self._metrics = metrics
         self._emit = emit
-        self._head = PlayHeadWatch(playback)
+        self._head = PlayHeadWatch(playback, rate_hz)
 
     def user_speech_ended(self) -> None:
         """The user waits for an answer from now on."""
@@ -72,10 +77,10 @@ class Playout:
         self._head.check()
         self._ended()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Drops everything and ends the watch."""
         self._playback.clear()
-        await self._head.close()
+        self._head.close()
         self._ended()
 
     def _silent(self) -> None:

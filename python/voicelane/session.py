@@ -150,7 +150,7 @@ class AzureVoiceLive(EventEmitter):
             self._uplink,
             self.emit,
         )
-        self._playout = Playout(self.playback, self._metrics, self.emit)
+        self._playout = self._playout_of(self.playback)
         self._executor = Executor(
             self._uplink,
             self._playout,
@@ -210,8 +210,10 @@ class AzureVoiceLive(EventEmitter):
     def _play_through(self, playback: PlaybackBuffer) -> None:
         # A host that plays the audio itself brings something that acts like a buffer, before `connect`.
         self.playback = playback
-        self._playout = Playout(playback, self._metrics, self.emit)
-        self._executor.playout = self._playout
+        self._playout = self._executor.playout = self._playout_of(playback)
+
+    def _playout_of(self, playback: PlaybackBuffer) -> Playout:
+        return Playout(playback, self.config.output_rate_hz, self._metrics, self.emit)
 
     async def connect(self) -> None:
         """Connects and waits until the service has accepted the session.
@@ -314,7 +316,7 @@ class AzureVoiceLive(EventEmitter):
                 for reply in link.conversation.abandon():
                     reply.finish("cancelled")
                 await link.close()
-            await self._playout.close()
+            self._playout.close()
         self._uplink.clear()
         self._history.clear()
         self._open_calls = OpenCalls()
