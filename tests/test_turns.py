@@ -9,7 +9,7 @@ import pytest
 from aiohttp import web
 
 from clock import Clock
-from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
+from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, errors, events
 from voicelane.metrics import Latency
 from voicelane.play_head import POLL_S, PlayHeadWatch, Progress
@@ -229,7 +229,7 @@ async def test_what_is_heard_in_real_time_is_told_within_half_a_frame(clock: Clo
     playback.write(bytes(2 * 24_000))
     for frames in (1, 3_600, 24_000):
         watch.when(Progress.HEARD, frames, lambda: told.append(clock.now_s - begin_s))
-    for n in range(50):
+    for _ in range(50):
         playback.read(480)
         await asyncio.sleep(0.02)
     assert told == pytest.approx([0.01, 0.15, 0.99], abs=0.0101)
