@@ -25,6 +25,7 @@ ON_BOTH_TRANSPORTS = frozenset(
     (
         "test_config",
         "test_config_changes",
+        "test_faults_matrix",
         "test_leaks",
         "test_logs",
         "test_many",

@@ -60,6 +60,11 @@ class Connection:
         return self._record.audio_bytes
 
     @property
+    def is_closing(self) -> bool:
+        """Whether it was ended by this side, or is over."""
+        return self._closing.done() or self._ended.is_set() or self._wire.is_closing()
+
+    @property
     def faults(self) -> Faults:
         """What goes wrong. When it is replaced, from now on; what it counts begins anew."""
         return self._wire.faults
