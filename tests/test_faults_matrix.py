@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import gc
 import weakref
+from collections.abc import Callable
 
 import pytest
 
-from fault_calls import CLOSES, PHASES, QUICK_S, RECOVERS, WAITS, Call, Fault
+from fault_calls import CLOSES, PHASES, RECOVERS, WAITS, Call, Fault, quick_times
 from neighbour import nothing_left
 from voicelane.simulator import Faults
 
@@ -125,7 +126,9 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("name", FAULTS)
-async def test_a_fault_in_each_phase(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_fault_in_each_phase(
+    name: str, monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
+) -> None:
     fault = FAULTS[name]
     if fault.is_silent:
         quick_times(monkeypatch)
@@ -139,6 +142,8 @@ async def test_a_fault_in_each_phase(name: str, monkeypatch: pytest.MonkeyPatch)
     expected = dict.fromkeys(phases, fault.open)
     expected |= {"connecting": fault.connecting, "closing": CLOSES}
     assert outcomes == [expected[phase] for phase in phases]
+    record_property("fault", name)
+    record_property("outcomes", dict(zip(phases, outcomes, strict=True)))
     models = [weakref.ref(call.model) for call in calls]
     calls.clear()
     gc.collect()
@@ -153,12 +158,3 @@ def raise_failures(phases: list[str], outcomes: list[str | BaseException]) -> No
             failures.append(outcome)
     if failures:
         raise ExceptionGroup("in some phases", failures)
-
-
-def quick_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is a loss after a short time."""
-    from voicelane.transport import native, sdk
-
-    for module in (native, sdk):
-        monkeypatch.setattr(module, "_HEARTBEAT_S", QUICK_S)
-        monkeypatch.setattr(module, "_CLOSE_TIMEOUT_S", QUICK_S)
