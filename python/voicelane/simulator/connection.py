@@ -41,6 +41,7 @@ class Connection:
         self.sent = record.sent
         self.close_code: int | None = None
         self._record = record
+        self._request = request
         self._websocket = websocket
         self._conversation = conversation
         assert isinstance(request.transport, Wire)

@@ -44,6 +44,7 @@ class EventFaults:
         said = self._copies(event)
         if kind == _DELTA:
             self._last_delta = event
+        if kind == _DELTA or faults.close_after_deltas == 0:
             said += self._end()
         if faults.late_deltas and _is_cancelled(event) and self._last_delta is not None:
             late = [(_as_text(self._last_delta), False)] * faults.late_deltas

@@ -40,7 +40,8 @@ class Faults:
         stop_reading_after_bytes: Read nothing more after the client sent so many bytes, so that
             TCP fills up. What was said is still answered.
 
-        close_after_deltas: Close in mid-turn, after this many `response.audio.delta` events.
+        close_after_deltas: Close in mid-turn, after this many `response.audio.delta` events; with 0
+            after the first event.
         close_code: The websocket code of a close; None cuts the TCP connection without one.
         close_reason: The reason that goes with `close_code`.
         expire_after_deltas: The session has lasted too long, in mid-turn after this many deltas: an
@@ -129,7 +130,7 @@ _LEAST = {
     "close_after_bytes": 0,
     "silent_after_bytes": 0,
     "stop_reading_after_bytes": 0,
-    "close_after_deltas": 1,
+    "close_after_deltas": 0,
     "close_code": 1000,
     "expire_after_deltas": 1,
     "every_nth_event": 1,
