@@ -26,6 +26,9 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 /// Answers to pings that wait for the socket: with more of them nothing is read, so that they do not pile up.
 const MAX_UNSENT_PONGS: usize = 1024;
 
+/// What tungstenite makes of a close frame with a code that nobody may send, and answers it with.
+const FORBIDDEN_CODE: &str = "Protocol violation";
+
 enum Turn {
     Message(Option<Result<Message, Error>>),
     Close(Close),
@@ -192,7 +195,10 @@ impl Driver {
     async fn closed(&mut self, frame: Option<CloseFrame>) -> Ended {
         let _ = timeout(LAST_WORDS, self.socket.flush()).await;
         match frame {
-            Some(frame) => Ended { code: frame.code.into(), reason: frame.reason.to_string(), by_us: false },
+            Some(frame) => {
+                let by_us = frame.code == CloseCode::Protocol && frame.reason.as_str() == FORBIDDEN_CODE;
+                Ended { code: frame.code.into(), reason: frame.reason.to_string(), by_us }
+            }
             None => Ended::abnormal(""),
         }
     }

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from .faults import Faults
 
@@ -149,8 +149,7 @@ class Wire(asyncio.Transport, asyncio.Protocol):
     # From and to the client
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._socket = transport
+        self._socket = cast(asyncio.Transport, transport)  # uvloop's is none by name
         self._server.connection_made(self)
         self._look()
 
