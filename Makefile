@@ -10,7 +10,7 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize fuzz bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
+        loom sanitize fuzz chaos reliability bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
         plots docs clean
 
 help:  ## This list
@@ -76,6 +76,16 @@ fuzz:  ## What a server may say, under a fuzzer: FUZZ_SECONDS each (needs nightl
 	    cargo +nightly fuzz run --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
 	        -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 || exit 1; \
 	done
+
+SEEDS = 1-500
+
+chaos: build $(VENV)/.test  ## Sessions that meet faults by chance: SEEDS=1-500, what fails is told with its seed
+	VOICELANE_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/test_faults_random.py
+
+reliability: build $(VENV)/.test  ## What was tried to break a session, and what became of it: docs/reliability.md
+	$(BIN)/python -m pytest -q --reliability target/reliability/tests.json tests/test_faults_*.py tests/test_transport_*.py \
+	    tests/test_cli_bad_input.py tests/test_config_refused.py tests/test_simulator_conversation.py
+	scripts/reliability
 
 bench: bench-capture bench-playback  ## Capture and playback beside their peers, all in one run each
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -25,6 +28,8 @@ ON_BOTH_TRANSPORTS = frozenset(
     (
         "test_config",
         "test_config_changes",
+        "test_faults_matrix",
+        "test_faults_random",
         "test_leaks",
         "test_logs",
         "test_many",
@@ -68,3 +73,24 @@ async def bystander(transport: str) -> AsyncIterator[None]:
     """Another session of the process talks meanwhile, and nothing is left of either."""
     async with nothing_left(), neighbour():
         yield
+
+
+# --- what scripts/reliability is made of ---------------------------------------------------------
+
+_passed: list[dict[str, Any]] = []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--reliability", type=Path, help="writes what passed, and what was recorded")
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if report.when == "call" and report.passed:
+        _passed.append({"test": report.nodeid, **dict(report.user_properties)})
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    path: Path | None = session.config.getoption("--reliability")
+    if path is not None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(_passed, indent=1))

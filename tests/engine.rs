@@ -3,6 +3,7 @@
 
 mod engine_support;
 
+use std::io::Write;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -81,7 +82,7 @@ fn the_loop_is_woken_once_until_it_takes() {
 #[test]
 fn what_ended_stays_ended() {
     let (inbox, _mailbox) = inbox();
-    let ended = Standing::Ended(Ended { code: 1001, reason: "bye".to_owned() });
+    let ended = Standing::Ended(Ended { code: 1001, reason: "bye".to_owned(), by_us: false });
     inbox.stands(ended.clone());
     inbox.stands(Standing::Open);
     inbox.stands(Standing::Ended(Ended::abnormal("")));
@@ -178,6 +179,21 @@ fn a_silenced_response_is_heard_no_more_and_another_is() {
     listener.created("b");
     listener.audio("b");
     assert_eq!(listener.num_frames(), 2);
+}
+
+#[test]
+fn a_response_that_is_told_twice_begins_once() {
+    let mut listener = Listener::new();
+    listener.created("a");
+    listener.audio("a");
+    listener.created("a");
+    assert_eq!(listener.num_frames(), 2);
+    listener.hears(r#"{"type":"response.audio.done","response_id":"a"}"#);
+    assert!(listener.control.is_finished(), "it was speaking");
+    listener.gate.silence("a");
+    listener.created("a");
+    listener.audio("a");
+    assert_eq!(listener.num_frames(), 0, "it stays cut off");
 }
 
 #[test]
@@ -334,7 +350,26 @@ fn a_close_is_said_and_ends_it() {
     let client = Client::connect(&server);
     client.connection.close(Close { code: 4000, reason: "enough".to_owned() });
     until(|| matches!(client.connection.inbox().standing(), Standing::Ended(_)));
-    let ended = Ended { code: 4000, reason: "enough".to_owned() };
+    let ended = Ended { code: 4000, reason: "enough".to_owned(), by_us: true };
     assert_eq!(client.connection.inbox().standing(), Standing::Ended(ended));
     assert_eq!(server.next(), "enough (4000)");
+}
+
+/// A peer that pings without end and reads no answer: what waits for it is bounded, and it is given up.
+#[test]
+fn answers_that_nobody_reads_do_not_pile_up() {
+    let server = Server::start(|mut socket, seen| {
+        let ping = [&[0x89, 125][..], &[0; 125]].concat();
+        let pings = ping.repeat(512);
+        let mut num_bytes = 0;
+        while socket.get_mut().write_all(&pings).is_ok() {
+            num_bytes += pings.len();
+        }
+        seen.send(num_bytes.to_string()).expect("the test listens");
+    });
+    let client = Client::connect_with(&server, Duration::from_millis(300), Duration::from_millis(300));
+    until(|| matches!(client.connection.inbox().standing(), Standing::Ended(_)));
+    let num_bytes: usize = server.next().parse().expect("a number");
+    // What the buffers of two sockets hold, and not what a loop can write in this time.
+    assert!(num_bytes < 64 << 20, "{num_bytes} bytes of pings were read");
 }

@@ -599,3 +599,22 @@ def test_what_was_asked_for_with_a_response_is_not_repeated_after_its_calls() ->
     assert requests(answered)[1:] == [{"type": "response.create"}]
     service.creates("r2")
     assert reply.response_id == "r2", "it goes on"
+
+
+# --- told twice ----------------------------------------------------------------------------------
+
+
+def test_a_response_that_is_told_twice_begins_and_ends_once() -> None:
+    service = Service()
+    reply, _ = service.is_asked()
+    assert service.creates() != []
+    assert service.creates() == []
+    assert not reply.is_done
+    assert service.conversation.accepted_response_id == "r1"
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    first = service.finishes(output=[call])
+    assert CallFunction("c", "f", "{}") in first
+    service.conversation.calls.answer(CallFunction("c", "f", "{}"), "done", is_error=False)
+    assert service.finishes(output=[call]) == [], "it is not called again"
+    assert service.creates() == [], "nor does it go on"
+    assert service.creates("r2") != []

@@ -56,6 +56,20 @@ async def test_the_conversation_goes_on_where_it_was() -> None:
         assert model.stats()["reconnects"] == 1
 
 
+async def test_the_voice_may_change_again_where_the_agent_has_not_spoken_yet() -> None:
+    async with Simulator(audio_speed=1000) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        await model.send_text_message("What is the weather?")
+        await log.wait_for("response_done")
+        with pytest.raises(ValueError, match="voice"):
+            await model.update_session(voice="alloy")
+        await sim.connections[0].abort()
+        await log.wait_for("reconnected")
+        await model.update_session(voice="alloy")
+        updates = [e for e in sim.connections[1].received if e["type"] == "session.update"]
+        assert updates[-1]["session"]["voice"] == "alloy"
+
+
 async def test_what_nobody_heard_is_asked_for_again_and_what_was_heard_is_not() -> None:
     faults = Faults(close_after_deltas=2, first_connections=1)
     async with Simulator(audio_speed=1000, faults=faults) as sim, model_for(sim) as model:

@@ -361,6 +361,8 @@ async def test_a_connection_that_is_cut_is_lost(how: str, said: bytes) -> None:
         lost = await model.wait_closed()
         assert lost is not None
         assert (lost.code, lost.retryable) == (1006, True)
+        assert not lost.by_us
+        assert str(lost).startswith("The connection to Azure Voice Live was lost (code 1006")
         assert log.all("error") == [str(lost)]
 
 
@@ -396,6 +398,8 @@ async def test_a_close_is_told_with_code_and_reason_and_answered(
         lost = await model.wait_closed()
         assert lost is not None
         assert (lost.code, lost.reason, lost.retryable) == (code, reason, is_retryable)
+        assert not lost.by_us
+        assert str(lost).startswith(f"Azure Voice Live closed the connection (code {code}")
         assert len(log.all("user_speech_started")) == 1
     assert answers == [code if transport == "native" else 1000]
 

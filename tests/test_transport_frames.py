@@ -111,6 +111,10 @@ async def test_a_breach_ends_the_session_with_its_code(breach: Breach, transport
     assert lost is not None
     assert (lost.code, lost.retryable) == (breach.code, False)
     assert lost.reason
+    assert lost.by_us
+    assert str(lost).startswith(
+        "The connection to Azure Voice Live was closed from this side (code "
+    )
     assert len(log.all("user_speech_started")) == 1, "what came before it is told"
     assert told == [breach.code]
 

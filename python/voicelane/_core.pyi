@@ -577,7 +577,7 @@ class Connection:
         """How it stands.
 
         `("connecting",)`, `("open",)`, `("failed", kind, text, status, retry_after)` or
-        `("ended", code, reason)`.
+        `("ended", code, reason, by_us)`.
         """
 
     def take(self) -> list[bytes | AudioDelta | Interrupted | ValueError]:

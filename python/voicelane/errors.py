@@ -39,6 +39,9 @@ __all__ = [
 ]
 
 
+_CUT_OFF = 1006  # RFC 6455, 7.1.5: closed without a close frame
+
+
 class VoiceLiveError(Exception):
     """The base of every error of a session."""
 
@@ -119,14 +122,23 @@ class SessionNotReadyError(VoiceLiveError, RuntimeError):
 
 
 class ConnectionLostError(VoiceLiveError):
-    """An open connection ended; ``code`` is the websocket close code, 1006 where there was none."""
+    """An open connection ended; ``code`` is the websocket close code, 1006 where there was none.
 
-    def __init__(self, code: int, reason: str = "") -> None:
-        super().__init__(
-            f"Azure Voice Live closed the connection (code {code}{reason and ': ' + reason})"
-        )
+    ``by_us``: this side closed it, mostly for what the service sent.
+    """
+
+    def __init__(self, code: int, reason: str = "", by_us: bool = False) -> None:
+        why = f"(code {code}{reason and ': ' + reason})"
+        if by_us:
+            text = f"The connection to Azure Voice Live was closed from this side {why}"
+        elif code == _CUT_OFF:
+            text = f"The connection to Azure Voice Live was lost {why}"
+        else:
+            text = f"Azure Voice Live closed the connection {why}"
+        super().__init__(text)
         self.code = code
         self.reason = reason
+        self.by_us = by_us
 
     @property
     def retryable(self) -> bool:

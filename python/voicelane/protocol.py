@@ -83,12 +83,17 @@ class Conversation:
         self._history = History() if history is None else history
         self._turn_detection: Mapping[str, Any] = {}
         self._active: Reply | None = None
+        # The last one that began, and that ended: what is told twice happens once.
+        self._begun_id: object = None
+        self._ended_id: object = None
         # False once the active response was cut off: what still arrives of it is stale.
         self._audible = True
         # Asked for and not yet begun: the service refuses a second response while one is active.
         self._requested: Reply | None = None
         self._waiting: deque[Reply] = deque()
         self._agent_is_speaking = False
+        # On this connection: from then on the service lets nobody change the voice.
+        self.agent_has_spoken = False
         self.user_is_speaking = False
         self._received_frames: OrderedDict[str, int] = OrderedDict()
         self._transcripts = Transcripts(self._history)
@@ -152,6 +157,7 @@ class Conversation:
 
     def handle_audio(self, delta: AudioDelta) -> list[Action]:
         """What follows from an audio delta, after it was offered to the playback buffer."""
+        self.agent_has_spoken = True
         if delta.response_id != self.accepted_response_id:
             return []
         if delta.item_id is not None:
@@ -267,12 +273,15 @@ class Conversation:
     # --- the agent ---------------------------------------------------------------------------
 
     def _on_response_created(self, event: Mapping[str, Any]) -> list[Action]:
+        response_id = mapping(event.get("response")).get("id")
+        if response_id == self._begun_id and response_id is not None:
+            return []
+        self._begun_id = response_id
         if self._active is not None:
             self._active.finish("incomplete")
         # Asked for by us, or begun by the service at the end of the user's turn.
         self._active = self._requested or Reply()
         self._requested = None
-        response_id = mapping(event.get("response")).get("id")
         self._active.response_id = response_id if isinstance(response_id, str) else None
         self._active.status = "in_progress"
         self._audible = True
@@ -307,6 +316,9 @@ class Conversation:
 
     def _on_response_done(self, event: Mapping[str, Any]) -> list[Action]:
         response = mapping(event.get("response"))
+        if response.get("id") == self._ended_id and self._ended_id is not None:
+            return []
+        self._ended_id = response.get("id")
         status = str(response.get("status"))
         actions: list[Action] = []
         ended = self._active if self._is_active(response.get("id")) else None

@@ -417,9 +417,11 @@ class AzureVoiceLive(EventEmitter):
         """
         link = await self._ready_link()
         tools = ToolSet.of(changes.pop("tools") or ()) if "tools" in changes else None
-        agent_has_spoken = self.playback.stats()["written_frames"] > 0
+        link.catch_up()
         session = self.config.session_changes(
-            session_model=self.model, agent_has_spoken=agent_has_spoken, **changes
+            session_model=self.model,
+            agent_has_spoken=link.conversation.agent_has_spoken,
+            **changes,
         )
         if tools is not None:
             session["tools"] = tools.wire()

@@ -19,7 +19,10 @@ pub struct Gate {
 
 #[derive(Debug, Default)]
 struct Audible {
+    /// The last response that began.
     response_id: Option<String>,
+    /// Nothing more of it is to be heard.
+    is_cut_off: bool,
     /// Some of it was written since, and the utterance not declared complete.
     is_speaking: bool,
 }
@@ -30,12 +33,24 @@ impl Gate {
     pub fn silence(&self, response_id: &str) {
         let mut audible = self.audible();
         if audible.response_id.as_deref() == Some(response_id) {
-            *audible = Audible::default();
+            audible.cut_off();
         }
     }
 
     fn audible(&self) -> MutexGuard<'_, Audible> {
         self.audible.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Audible {
+    /// "" where it is none's turn: no response is called so.
+    fn id(&self) -> &str {
+        self.response_id.as_deref().filter(|_| !self.is_cut_off).unwrap_or_default()
+    }
+
+    fn cut_off(&mut self) {
+        self.is_cut_off = true;
+        self.is_speaking = false;
     }
 }
 
@@ -69,9 +84,7 @@ impl Downlink {
         let Some(playback) = &self.playback else { return self.inbox.put(Incoming::Text(text)) };
         let mut writer = playback.writer.lock().unwrap_or_else(PoisonError::into_inner);
         let mut audible = self.gate.audible();
-        // A response that does not say its name is nobody's: "" is no id.
-        let response_id = audible.response_id.as_deref().unwrap_or_default();
-        match writer.write_event_trimmed(&text, Some(response_id)) {
+        match writer.write_event_trimmed(&text, Some(audible.id())) {
             Ok(Some(delta)) => self.written(delta, &mut audible),
             Ok(None) => {
                 self.follow(&text, &mut audible, &mut writer, playback);
@@ -82,7 +95,7 @@ impl Downlink {
     }
 
     fn written(&self, delta: AudioDelta, audible: &mut Audible) {
-        if audible.response_id.is_none() || delta.response_id != audible.response_id {
+        if audible.id().is_empty() || delta.response_id.as_deref() != Some(audible.id()) {
             return;
         }
         let is_first = !std::mem::replace(&mut audible.is_speaking, true);
@@ -97,10 +110,13 @@ impl Downlink {
             Event::ResponseCreated { response_id } => {
                 // "" is nobody's name.
                 let response_id = response_id.filter(|id| !id.is_empty());
-                *audible = Audible { response_id, is_speaking: false };
+                // Told twice, it begins once.
+                if response_id.is_none() || response_id != audible.response_id {
+                    *audible = Audible { response_id, ..Audible::default() };
+                }
             }
             Event::SpeechStarted => {
-                *audible = Audible::default();
+                audible.cut_off();
                 let stats = playback.control.stats();
                 let position = playback.control.interrupt(playback.interrupt_fade_ms);
                 self.inbox.put(Incoming::Interrupted { position, stats });

@@ -23,6 +23,12 @@ use crate::uplink::Uplink;
 /// For our close frame to leave, where the other side broke the protocol or fell silent.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
+/// Answers to pings that wait for the socket: with more of them nothing is read, so that they do not pile up.
+const MAX_UNSENT_PONGS: usize = 1024;
+
+/// What tungstenite makes of a close frame with a code that nobody may send, and answers it with.
+const FORBIDDEN_CODE: &str = "Protocol violation";
+
 enum Turn {
     Message(Option<Result<Message, Error>>),
     Close(Close),
@@ -39,6 +45,7 @@ pub struct Driver {
     uplink: Option<Arc<Uplink>>,
     /// Something was given to the socket that has not left.
     is_unflushed: bool,
+    num_unsent_pongs: usize,
     heartbeat: Duration,
     silence: Pin<Box<Sleep>>,
     was_asked: bool,
@@ -61,6 +68,7 @@ impl Driver {
             bell,
             uplink: None,
             is_unflushed: false,
+            num_unsent_pongs: 0,
             heartbeat,
             silence: Box::pin(sleep(heartbeat)),
             was_asked: false,
@@ -89,6 +97,11 @@ impl Driver {
                         Some(Ok(Message::Text(text))) => self.downlink.receive(text.into()),
                         Some(Ok(Message::Binary(text))) => self.downlink.receive(text),
                         Some(Ok(Message::Close(frame))) => return self.closed(frame).await,
+                        Some(Ok(Message::Ping(_))) => {
+                            // The socket's own buffer has the answer.
+                            self.is_unflushed = true;
+                            self.num_unsent_pongs += 1;
+                        }
                         Some(Ok(_)) => {}
                         Some(Err(error)) => return self.broken(error).await,
                         None => return Ended::abnormal(""),
@@ -112,7 +125,9 @@ impl Driver {
             self.is_heard();
             return Poll::Pending;
         }
-        if let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx) {
+        if self.num_unsent_pongs < MAX_UNSENT_PONGS
+            && let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx)
+        {
             return Poll::Ready(Turn::Message(message));
         }
         self.silence.as_mut().poll(cx).map(|()| Turn::Silence)
@@ -131,6 +146,7 @@ impl Driver {
             }
             let Poll::Ready(()) = Pin::new(&mut self.socket).poll_flush(cx)? else { return Ok(()) };
             self.is_unflushed = false;
+            self.num_unsent_pongs = 0;
             if let Some(uplink) = &self.uplink {
                 uplink.settle();
             }
@@ -172,14 +188,17 @@ impl Driver {
         };
         // Whatever becomes of it, this is the end.
         let _ = timeout(self.close_timeout, handshake).await;
-        Ended { code, reason }
+        Ended { code, reason, by_us: true }
     }
 
     /// The other side closed. Its words are ours to tell; ours to it is the answer that the RFC asks for.
     async fn closed(&mut self, frame: Option<CloseFrame>) -> Ended {
         let _ = timeout(LAST_WORDS, self.socket.flush()).await;
         match frame {
-            Some(frame) => Ended { code: frame.code.into(), reason: frame.reason.to_string() },
+            Some(frame) => {
+                let by_us = frame.code == CloseCode::Protocol && frame.reason.as_str() == FORBIDDEN_CODE;
+                Ended { code: frame.code.into(), reason: frame.reason.to_string(), by_us }
+            }
             None => Ended::abnormal(""),
         }
     }
@@ -192,11 +211,12 @@ impl Driver {
             Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => String::new(),
             other => other.to_string(),
         };
-        if code != NO_CLOSE_FRAME {
+        let by_us = code != NO_CLOSE_FRAME;
+        if by_us {
             let frame = CloseFrame { code: CloseCode::from(code), reason: "".into() };
             let _ = timeout(LAST_WORDS, self.socket.send(Message::Close(Some(frame)))).await;
         }
-        Ended { code, reason }
+        Ended { code, reason, by_us }
     }
 }
 

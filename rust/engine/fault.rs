@@ -46,6 +46,8 @@ pub struct Ended {
     pub code: u16,
     /// Why: the server's words, or ours.
     pub reason: String,
+    /// This side closed it, for what the other side sent or because its owner wanted so.
+    pub by_us: bool,
 }
 
 /// RFC 6455, 7.1.5: closed without a close frame.
@@ -54,6 +56,6 @@ pub const NO_CLOSE_FRAME: u16 = 1006;
 impl Ended {
     /// An end without a close frame.
     pub fn abnormal(reason: impl Into<String>) -> Self {
-        Self { code: NO_CLOSE_FRAME, reason: reason.into() }
+        Self { code: NO_CLOSE_FRAME, reason: reason.into(), by_us: false }
     }
 }

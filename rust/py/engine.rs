@@ -44,7 +44,7 @@ pub struct Connection(engine::Connection);
 enum StandingTuple {
     Simple((&'static str,)),
     Failed((&'static str, &'static str, String, Option<u16>, Option<String>)),
-    Ended((&'static str, u16, String)),
+    Ended((&'static str, u16, String, bool)),
 }
 
 #[pymethods]
@@ -92,7 +92,7 @@ impl Connection {
             Standing::Connecting => StandingTuple::Simple(("connecting",)),
             Standing::Open => StandingTuple::Simple(("open",)),
             Standing::Failed(fault) => failed(fault),
-            Standing::Ended(ended) => StandingTuple::Ended(("ended", ended.code, ended.reason)),
+            Standing::Ended(ended) => StandingTuple::Ended(("ended", ended.code, ended.reason, ended.by_us)),
         }
     }
 

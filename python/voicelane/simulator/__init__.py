@@ -4,6 +4,7 @@ The layers, none of which knows the one above:
 
     server          who may connect; starting and stopping
     connection      one websocket: messages in, what is due out, in time
+    wire, event_faults, faults   what goes wrong on purpose with bytes and with events
     conversation    one session's state; no I/O, no clock
     response        the events of one answer, in order
     items, session_options, input_audio, speech, responder, formats

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import Callable
 from contextlib import suppress
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from .conversation import Conversation
+from .event_faults import EventFaults
 from .events import Event
 from .faults import Faults
 from .record import Record
+from .wire import Wire
 
 _CLOSE_TIMEOUT_S = 1.0
 
@@ -23,7 +24,7 @@ class Connection:
     Attributes:
         received: The client's events, in order (see `Record`).
         audio: The start of the audio that it appended, decoded from base64.
-        sent: How many events it was sent, by type.
+        sent: How many events it was sent whole, by type.
         close_code: The websocket code that the side which closed it sent, 1006 if it was cut;
             None while it is open.
     """
@@ -34,7 +35,6 @@ class Connection:
         websocket: web.WebSocketResponse,
         conversation: Conversation,
         record: Record,
-        faults: Faults,
     ) -> None:
         self.received = record.received
         self.audio = record.audio
@@ -44,13 +44,15 @@ class Connection:
         self._request = request
         self._websocket = websocket
         self._conversation = conversation
-        self._faults = faults
+        assert isinstance(request.transport, Wire)
+        self._wire = request.transport
+        self._event_faults = EventFaults(self._wire.faults)
         self._loop = asyncio.get_running_loop()
         # Held while the conversation moves on and until what it said is sent: keeps the order.
         self._sending = asyncio.Lock()
         self._rescheduled = asyncio.Event()
         self._news = asyncio.Event()
-        self._closing: asyncio.Future[tuple[int, str] | None] = self._loop.create_future()
+        self._closing: asyncio.Future[tuple[int | None, str]] = self._loop.create_future()
         self._ended = asyncio.Event()
 
     @property
@@ -58,8 +60,24 @@ class Connection:
         """How many bytes of audio the client appended."""
         return self._record.audio_bytes
 
+    @property
+    def is_closing(self) -> bool:
+        """Whether it was ended by this side, or is over."""
+        return self._closing.done() or self._ended.is_set() or self._wire.is_closing()
+
+    @property
+    def faults(self) -> Faults:
+        """What goes wrong. When it is replaced, from now on; what it counts begins anew."""
+        return self._wire.faults
+
+    @faults.setter
+    def faults(self, faults: Faults) -> None:
+        self._event_faults = EventFaults(faults)
+        self._wire.configure(faults)
+        self._look_at_bytes()
+
     async def wait_until(self, condition: Callable[[Connection], bool]) -> None:
-        """Wait until `condition(self)` holds; it is asked again after each message."""
+        """Wait until `condition(self)` holds; it is asked again after each message, in or out."""
         while not condition(self):
             await self._news.wait()
 
@@ -68,15 +86,17 @@ class Connection:
         async with self._sending:
             await self._send([event])
 
-    async def close(self, code: int = 1001, reason: str = "") -> None:
-        """Close the websocket with this code; wait a second at most for the client's answer."""
-        self._begin_close((code, reason))
+    async def close(self, code: int | None = 1001, reason: str = "") -> None:
+        """Close the websocket with this code; wait a second at most for the client's answer.
+
+        With None, cut the TCP connection without a word.
+        """
+        self._begin_close(code, reason)
         await self._ended.wait()
 
     async def abort(self) -> None:
         """Cut the TCP connection, without a word."""
-        self._begin_close(None)
-        await self._ended.wait()
+        await self.close(None)
 
     async def run(self) -> None:
         """Serve the client until one side closes."""
@@ -97,31 +117,27 @@ class Connection:
             self._ended.set()
             self._tell_news()
 
-    def _begin_close(self, code_and_reason: tuple[int, str] | None) -> None:
+    def _begin_close(self, code: int | None, reason: str) -> None:
         """Let `run` close with this code, or cut the connection (None)."""
         if not self._closing.done():
-            self._closing.set_result(code_and_reason)
+            self._closing.set_result((code, reason))
 
     async def _finish_close(self) -> None:
         if not self._closing.done():
             if self.close_code is None:
                 self.close_code = self._websocket.close_code
             return
-        code_and_reason = self._closing.result()
-        if code_and_reason is None:
+        code, reason = self._closing.result()
+        if code is None or self._wire.is_dead:
             self.close_code = WSCloseCode.ABNORMAL_CLOSURE
-            self._cut()
+            self._wire.abort()
             return
-        self.close_code, reason = code_and_reason
+        self.close_code = code
         try:
             async with asyncio.timeout(_CLOSE_TIMEOUT_S):
                 await self._websocket.close(code=self.close_code, message=reason.encode())
         except TimeoutError:  # a client that does not read
-            self._cut()
-
-    def _cut(self) -> None:
-        if self._request.transport is not None:
-            self._request.transport.abort()
+            self._wire.abort()
 
     async def _listen(self) -> None:
         async for message in self._websocket:
@@ -159,18 +175,27 @@ class Connection:
 
     async def _send(self, events: list[Event]) -> None:
         for event in events:
-            if self._faults.accept_silently or self._closing.done():
-                return
-            # The client may go between two events; then the listener ends the session.
-            with suppress(ConnectionError):
-                await self._websocket.send_str(json.dumps(event, separators=(",", ":")))
-                self.sent[event["type"]] += 1
-            if self.sent["response.audio.delta"] == self._faults.close_after_deltas:
-                self._fail()
+            for text, is_whole in self._event_faults.said_for(event):
+                if self._closing.done():
+                    return
+                # The client may go between two events; then the listener ends the session.
+                with suppress(ConnectionError):
+                    await self._websocket.send_str(text)
+                    self.sent[event["type"]] += is_whole
+            if self._event_faults.close is not None:
+                self._begin_close(*self._event_faults.close)
+            self._look_at_bytes()
+            self._tell_news()
 
-    def _fail(self) -> None:
-        code = self._faults.close_code
-        self._begin_close(None if code is None else (code, self._faults.close_reason))
+    def _look_at_bytes(self) -> None:
+        faults, limit = self._wire.faults, self._wire.faults.close_after_bytes
+        # Without a code the wire cuts at the very byte.
+        if (
+            limit is not None
+            and faults.close_code is not None
+            and self._wire.num_sent_bytes >= limit
+        ):
+            self._begin_close(faults.close_code, faults.close_reason)
 
     def _tell_news(self) -> None:
         news, self._news = self._news, asyncio.Event()

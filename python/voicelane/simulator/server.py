@@ -19,6 +19,7 @@ from .events import Ids
 from .faults import NO_FAULTS, Faults
 from .record import Record
 from .responder import Reply, Responder, ToolCall, Voice
+from .wire import Wire
 
 PATH = "/voice-live/realtime"
 MAX_MESSAGE_BYTES = 15 * 1024 * 1024
@@ -95,32 +96,27 @@ class Simulator:
         self._kept_audio_bytes = kept_audio_bytes
         self._ssl_context = ssl_context
         self._voice = Voice(delta_ms)
+        self._num_accepted = 0
         self._num_handshakes = 0
         self._open: set[Connection] = set()
         self._runner: web.AppRunner | None = None
+        self._listener: asyncio.Server | None = None
 
     @property
     def endpoint(self) -> str:
         """The websocket URL of the server, without the path; RuntimeError unless it runs."""
-        if self._runner is None:
-            raise RuntimeError("the simulator is not running: use `async with Simulator() as sim`")
-        port = self._runner.addresses[0][1]
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"{'wss' if self._ssl_context else 'ws'}://{host}:{port}"
+        return f"{'wss' if self._ssl_context else 'ws'}://{host}:{self._bound_port}"
+
+    @property
+    def _bound_port(self) -> int:
+        if self._listener is None:
+            raise RuntimeError("the simulator is not running: use `async with Simulator() as sim`")
+        return int(self._listener.sockets[0].getsockname()[1])
 
     async def __aenter__(self) -> Self:
         """Listen; OSError if the port is taken."""
-        app = web.Application()
-        app.router.add_get(PATH, self._handle)
-        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
-        await runner.setup()
-        try:
-            site = web.TCPSite(runner, self._host, self._port, ssl_context=self._ssl_context)
-            await site.start()
-        except BaseException:
-            await runner.cleanup()
-            raise
-        self._runner = runner
+        await self._start(self._port)
         return self
 
     async def __aexit__(
@@ -130,17 +126,55 @@ class Simulator:
         _traceback: TracebackType | None,
     ) -> None:
         """Close every connection and stop listening."""
+        await self._stop(1001, "simulator stops")
+
+    async def restart(self, *, code: int | None = 1012, down_s: float = 0.0) -> None:
+        """Stop, be away for `down_s`, and start again at the same port.
+
+        Args:
+            code: How connections are closed; None cuts them without a word.
+            down_s: How long nobody listens.
+        """
+        port = self._bound_port
+        await self._stop(code, "service restart")
+        await asyncio.sleep(down_s)
+        await self._start(port)
+
+    async def _start(self, port: int) -> None:
+        app = web.Application()
+        app.router.add_get(PATH, self._handle)
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
+        await runner.setup()
+        loop = asyncio.get_running_loop()
+        try:
+            self._listener = await loop.create_server(
+                self._new_wire, self._host, port, ssl=self._ssl_context
+            )
+        except BaseException:
+            await runner.cleanup()
+            raise
+        self._runner = runner
+
+    async def _stop(self, code: int | None, reason: str) -> None:
         runner, self._runner = self._runner, None
-        closing = [connection.close(1001, "simulator stops") for connection in self._open]
-        await asyncio.gather(*closing)
+        listener, self._listener = self._listener, None
+        if listener is not None:
+            listener.close()
+        await asyncio.gather(*(connection.close(code, reason) for connection in self._open))
         if runner is not None:
             await runner.cleanup()
+
+    def _new_wire(self) -> Wire:
+        assert self._runner is not None
+        assert self._runner.server is not None
+        faults = self.faults.for_connection(self._num_accepted)
+        self._num_accepted += 1
+        return Wire(self._runner.server(), faults)
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         index = self._num_handshakes
         self._num_handshakes += 1
-        faults = self.faults.for_connection(index)
-        refusal = self._refusal(request, faults)
+        refusal = self._refusal(request)
         if refusal is not None:
             return refusal
         websocket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES)
@@ -154,7 +188,7 @@ class Simulator:
             audio_speed=self._audio_speed,
             record=record,
         )
-        connection = Connection(request, websocket, conversation, record, faults)
+        connection = Connection(request, websocket, conversation, record)
         self.connections.append(connection)
         self._open.add(connection)
         try:
@@ -163,11 +197,16 @@ class Simulator:
             self._open.discard(connection)
         return websocket
 
-    def _refusal(self, request: web.Request, faults: Faults) -> web.Response | None:
+    def _refusal(self, request: web.Request) -> web.Response | None:
         """Return why this handshake fails, None if it does not."""
+        assert isinstance(request.transport, Wire)
+        faults = request.transport.faults
         status = faults.refuse_with_status
         if status is not None:
-            return _error(status, str(status), f"The simulator refuses with {status}.")
+            refusal = _error(status, str(status), f"The simulator refuses with {status}.")
+            if faults.retry_after_s is not None:
+                refusal.headers["Retry-After"] = str(faults.retry_after_s)
+            return refusal
         if not self._is_authorized(request):
             message = "Access denied due to invalid subscription key, token or wrong API endpoint."
             return _error(401, "401", message)

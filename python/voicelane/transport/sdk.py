@@ -117,7 +117,8 @@ class SdkTransport:
                 case aiohttp.WSMsgType.CLOSE:
                     raise ConnectionLostError(message.data or _NO_CODE, message.extra or "")
                 case aiohttp.WSMsgType.ERROR:
-                    raise ConnectionLostError(self._close_code(), str(message.data))
+                    by_us = isinstance(message.data, aiohttp.WebSocketError)
+                    raise ConnectionLostError(self._close_code(), str(message.data), by_us)
                 case aiohttp.WSMsgType.CLOSED:
                     raise ConnectionLostError(self._close_code())
                 case _:
