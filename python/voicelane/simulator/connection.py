@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from .conversation import Conversation
 from .events import Event
-from .faults import Faults
+from .expectations import Expect
+from .faults import NO_FAULTS, Faults
 from .record import Record
+from .recording import RecordingWriter
+from .replay import Replay
 
 _CLOSE_TIMEOUT_S = 1.0
 
@@ -32,9 +36,13 @@ class Connection:
         self,
         request: web.Request,
         websocket: web.WebSocketResponse,
-        conversation: Conversation,
+        conversation: Conversation | Replay,
         record: Record,
         faults: Faults,
+        *,
+        expect: Expect,
+        unanswered: list[str],
+        writer: RecordingWriter | None,
     ) -> None:
         self.received = record.received
         self.audio = record.audio
@@ -45,6 +53,9 @@ class Connection:
         self._websocket = websocket
         self._conversation = conversation
         self._faults = faults
+        self._expect = expect
+        self._unanswered = unanswered
+        self._writer = writer
         self._loop = asyncio.get_running_loop()
         # Held while the conversation moves on and until what it said is sent: keeps the order.
         self._sending = asyncio.Lock()
@@ -57,6 +68,39 @@ class Connection:
     def audio_bytes(self) -> int:
         """How many bytes of audio the client appended."""
         return self._record.audio_bytes
+
+    @property
+    def recorded_in(self) -> Path | None:
+        """The file that its events are written to."""
+        return self._writer.path if self._writer else None
+
+    def unmet(self) -> list[str]:
+        """Return what the client did otherwise than the scenario or the recording expects, a line each.
+
+        Nothing where the simulator cut the connection by a fault: the client could not go on.
+        """
+        if self._faults is not NO_FAULTS and self.close_code not in (None, 1000, 1001):
+            return []
+        lines = self._expect.unmet(self.received, self._conversation.session)
+        lines += [f"the scenario has no turn that answers {words!r}" for words in self._unanswered]
+        if isinstance(self._conversation, Replay):
+            lines += self._conversation.deviations + self._conversation.missing()
+        return lines
+
+    def assert_sent(self, *events: Event | str, never: Sequence[Event | str] = ()) -> None:
+        """Raise AssertionError unless the client sent these events in this order, others between.
+
+        Args:
+            events: Types of events, or patterns (see `voicelane.simulator.expectations`).
+            never: What it must not have sent.
+        """
+        patterns, forbidden = (
+            tuple({"type": one} if isinstance(one, str) else one for one in some)
+            for some in (events, never)
+        )
+        lines = Expect(events=patterns, never=forbidden).unmet(self.received, {})
+        if lines:
+            raise AssertionError("\n".join(lines))
 
     async def wait_until(self, condition: Callable[[Connection], bool]) -> None:
         """Wait until `condition(self)` holds; it is asked again after each message."""
@@ -94,6 +138,8 @@ class Connection:
         finally:
             if self.close_code is None:
                 self.close_code = WSCloseCode.ABNORMAL_CLOSURE
+            if self._writer is not None:
+                self._writer.close()
             self._ended.set()
             self._tell_news()
 
@@ -130,6 +176,8 @@ class Connection:
                 self.close_code = error.code  # which aiohttp has told the client
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return
+            if self._writer is not None:
+                self._writer.take_message(message.data)
             async with self._sending:
                 due_s = self._conversation.due_s
                 events = self._conversation.receive(message.data, self._loop.time())
@@ -165,6 +213,8 @@ class Connection:
             with suppress(ConnectionError):
                 await self._websocket.send_str(json.dumps(event, separators=(",", ":")))
                 self.sent[event["type"]] += 1
+                if self._writer is not None:
+                    self._writer.take("received", event)
             if self.sent["response.audio.delta"] == self._faults.close_after_deltas:
                 self._fail()
 
