@@ -29,7 +29,10 @@ async def test_without_a_scenario(voice_simulator):
 
 
 def test_fixtures(pytester: pytest.Pytester) -> None:
-    pytester.makeini("[pytest]\nasyncio_mode = strict\nfilterwarnings = error")
+    pytester.makeini(
+        "[pytest]\nasyncio_mode = strict\nfilterwarnings = error\n"
+        "asyncio_default_fixture_loop_scope = function\n"
+    )
     pytester.makeconftest('pytest_plugins = ["voicelane.simulator.pytest_plugin"]')
     pytester.makefile(".yaml", yes="turns:\n- say: Indeed.\nexpect:\n  events: [response.create]\n")
     marked = TESTS.replace("import pytest", "import pytest\npytestmark = pytest.mark.asyncio", 1)

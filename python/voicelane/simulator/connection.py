@@ -103,7 +103,7 @@ class Connection:
             raise AssertionError("\n".join(lines))
 
     async def wait_until(self, condition: Callable[[Connection], bool]) -> None:
-        """Wait until `condition(self)` holds; it is asked again after each message."""
+        """Wait until `condition(self)` holds; it is asked again after each message, either way."""
         while not condition(self):
             await self._news.wait()
 
@@ -192,6 +192,7 @@ class Connection:
             async with self._sending:
                 if self._is_due():  # still: a message may have cancelled it meanwhile
                     await self._send(self._conversation.advance(self._loop.time()))
+                    self._tell_news()
             await asyncio.sleep(0)  # at infinite speed, let the others have their turn
 
     def _is_due(self) -> bool:
