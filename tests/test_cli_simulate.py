@@ -104,3 +104,36 @@ async def test_a_reply_of_another_rate(tmp_path: Path) -> None:
     ended = await voicelane("simulate", "--port", 0, "--replies", path)
     assert ended.exit_code == ExitCode.NOT_AUDIO
     assert "expected 24000 Hz, 1 channel, 16 bits" in ended.error
+
+
+async def test_a_scenario_that_is_not_kept(tmp_path: Path, question: Path) -> None:
+    scenario = tmp_path / "s.yaml"
+    scenario.write_text(
+        "turns:\n- say: Hello\nrepeat: true\nexpect:\n  events: [response.cancel]\n"
+    )
+    async with started(
+        *("simulate", "--port", 0, "--scenario", scenario),
+        *("--audio-speed", "inf", "--record", tmp_path / "runs"),
+    ) as simulator:
+        endpoint = (await simulator.line_with("export AZURE_VOICE_LIVE_ENDPOINT")).partition("=")[2]
+        talked = await voicelane(
+            *("talk", question, "-o", tmp_path / "reply.wav", "--fast", "--endpoint", endpoint),
+            AZURE_VOICE_LIVE_API_KEY="simulator-key",
+        )
+        await simulator.line_with("connection 1 expected event 1, ")
+        await simulator.line_with("connection 1 recorded in ")
+        simulator.process.send_signal(signal.SIGINT)
+        ended = await simulator.end()
+    assert talked.exit_code == ExitCode.OK
+    assert ended.exit_code == ExitCode.NOT_AS_EXPECTED
+    assert "expected event 1" in ended.error
+
+
+async def test_a_scenario_that_cannot_be_read(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("turns:\n- sya: Hello\n")
+    ended = await voicelane("simulate", "--port", 0, "--scenario", bad)
+    assert ended.exit_code == ExitCode.BAD_SCENARIO
+    assert ended.error.startswith(f"{bad}:2: turns[0]: expected one of")
+    ended = await voicelane("simulate", "--port", 0, "--replay", tmp_path / "none.yaml")
+    assert ended.exit_code == ExitCode.NO_SUCH_FILE

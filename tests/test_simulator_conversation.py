@@ -14,7 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from voicelane.simulator import Reply, ToolCall
+from voicelane.simulator import Reply, Scenario, ToolCall
 from voicelane.simulator.conversation import Conversation
 from voicelane.simulator.events import Ids, tokens_of
 from voicelane.simulator.formats import OUTPUT_FORMATS
@@ -68,7 +68,7 @@ class Talk:
         self.record = Record(1 << 20)
         self.conversation = Conversation(
             model=model,
-            responder=Responder(VOICE, replies, user_transcripts),
+            responder=Responder(VOICE, Scenario.of_replies(replies, user_transcripts)),
             ids=Ids(seed),
             expires_at_s=1_784_668_572,
             audio_speed=audio_speed,

@@ -20,7 +20,10 @@ class ExitCode(IntEnum):
     OK = 0, "done"
     INTERNAL = 1, "a fault of voicelane itself, with its traceback"
     USAGE = 2, "wrong arguments"
-    MISSING_EXTRA = 3, "a package of the extra voicelane[cli] is not installed"
+    MISSING_EXTRA = (
+        3,
+        "a package of an extra, voicelane[cli] or voicelane[simulator], is not installed",
+    )
     NO_SUCH_FILE = 10, "the input file does not exist or cannot be opened"
     NOT_AUDIO = 11, "the input file is not audio, or is damaged"
     EMPTY_AUDIO = 12, "the input file holds no audio frame"
@@ -33,6 +36,8 @@ class ExitCode(IntEnum):
     CONNECTION_LOST = 23, "the connection ended before the last reply was complete"
     NO_REPLY = 24, "no reply came within --reply-timeout"
     PORT_TAKEN = 30, "the port is taken or cannot be opened"
+    NOT_AS_EXPECTED = 31, "a client did not do what the scenario or the recording expects"
+    BAD_SCENARIO = 32, "the scenario or the recording cannot be read"
     INTERRUPTED = 130, "interrupted by Ctrl-C or SIGTERM"
     PIPE_CLOSED = 141, "the reader of the output went away"
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
-from .exit_codes import CommandError, ExitCode
+from .exit_codes import CommandError, ExitCode, one_line
 from .signals import run_until_signal
 
 if TYPE_CHECKING:
@@ -21,14 +21,17 @@ if TYPE_CHECKING:
 
 DESCRIPTION = """\
 Runs a simulator of Azure Voice Live until Ctrl-C: a websocket server that finds speech in the
-audio it gets and answers with recorded phrases. It prints what to export for clients to use it, and
-a line per connection and turn.
+audio it gets and answers with recorded phrases, as a scenario says, or as in a recording. It prints
+what to export for clients to use it, a line per connection and turn, and where a client does not do
+what the scenario or the recording expects: then it ends with 31.
 """
 
 EXAMPLES = """\
 examples:
   voicelane simulate
   voicelane simulate --port 9000 --api-key secret --replies answers/ goodbye.wav
+  voicelane simulate --scenario booking.yaml --audio-speed 20 --record runs
+  voicelane simulate --replay runs/connection-1.yaml
 """
 
 WATCH_INTERVAL_S = 0.1
@@ -46,7 +49,30 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY",
         help="the key that clients must bring (default: simulator-key)",
     )
+    said = parser.add_mutually_exclusive_group()
+    said.add_argument(
+        "--scenario", type=Path, metavar="FILE", help="what to answer and what to expect, in YAML"
+    )
+    said.add_argument(
+        "--replay", type=Path, metavar="FILE", help="serve this recording to each connection"
+    )
     parser.add_argument(
+        "--replay-timing", action="store_true", help="keep the recording's times, too"
+    )
+    parser.add_argument(
+        "--record",
+        type=Path,
+        metavar="FOLDER",
+        help="write each connection there as connection-N.yaml",
+    )
+    parser.add_argument(
+        "--audio-speed",
+        type=_speed,
+        default=5.0,
+        metavar="FACTOR",
+        help="how many times faster than real time audio is sent (default: 5; inf: at once)",
+    )
+    said.add_argument(
         "--replies",
         nargs="+",
         type=Path,
@@ -68,12 +94,25 @@ def run(args: argparse.Namespace) -> int:
 async def _serve(args: argparse.Namespace) -> None:
     from voicelane.simulator import Simulator
 
-    simulator = Simulator(
-        host=args.host,
-        port=args.port,
-        api_key=args.api_key,
-        replies=_replies(args.replies) if args.replies else None,
-    )
+    try:
+        simulator = Simulator(
+            host=args.host,
+            port=args.port,
+            api_key=args.api_key,
+            replies=_replies(args.replies) if args.replies else None,
+            scenario=args.scenario,
+            replay=args.replay,
+            replay_timing=args.replay_timing,
+            record=args.record,
+            audio_speed=args.audio_speed,
+        )
+    except ImportError as error:
+        raise CommandError(ExitCode.MISSING_EXTRA, str(error)) from error
+    except ValueError as error:  # names file and line
+        raise CommandError(ExitCode.BAD_SCENARIO, str(error)) from error
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}"
+        raise CommandError(ExitCode.NO_SUCH_FILE, message) from error
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(simulator)
@@ -82,7 +121,18 @@ async def _serve(args: argparse.Namespace) -> None:
         print(f"simulator of Azure Voice Live at {simulator.endpoint}, Ctrl-C ends it")
         print(f"export {ENDPOINT_VARIABLE}={shlex.quote(simulator.endpoint)}")
         print(f"export {API_KEY_VARIABLE}={shlex.quote(simulator.api_key)}", flush=True)
-        await _watch(simulator)
+        try:
+            await _watch(simulator)
+        finally:
+            if args.scenario or args.replay:
+                _check(simulator)
+
+
+def _check(simulator: Simulator) -> None:
+    lines = [line for connection in simulator.connections for line in connection.unmet()]
+    if lines:
+        print("simulator stopped", flush=True)
+        raise CommandError(ExitCode.NOT_AS_EXPECTED, f"{len(lines)} not as expected: {lines[0]}")
 
 
 def _cannot_listen(args: argparse.Namespace, error: OSError) -> CommandError:
@@ -128,6 +178,10 @@ class _Watched:
         if connection.close_code is not None:
             self._closed = True
             self._print(f"closed (code {connection.close_code})")
+            for line in connection.unmet():
+                self._print(one_line(line))
+            if connection.recorded_in is not None:
+                self._print(f"recorded in {connection.recorded_in}")
 
     def _print(self, text: str) -> None:
         print(f"{time.strftime('%H:%M:%S')}  connection {self._number} {text}", flush=True)
@@ -163,3 +217,10 @@ def _port(text: str) -> int:
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")
     return port
+
+
+def _speed(text: str) -> float:
+    speed = float(text)
+    if not speed > 0:
+        raise argparse.ArgumentTypeError(f"expected above 0, got {text}")
+    return speed

@@ -6,14 +6,60 @@ The layers, none of which knows the one above:
     connection      one websocket: messages in, what is due out, in time
     wire, event_faults, faults   what goes wrong on purpose with bytes and with events
     conversation    one session's state; no I/O, no clock
+    replay          the same of a recording
     response        the events of one answer, in order
     items, session_options, input_audio, speech, responder, formats
+    scenario, expectations, recording
+                    what is answered, what the client must do, what was said; as files, too
     events          ids, refusals, reading fields
 """
 
-from .connection import Connection
-from .faults import Faults
-from .responder import Reply, ToolCall
-from .server import Simulator, serve
+from __future__ import annotations
 
-__all__ = ["Connection", "Faults", "Reply", "Simulator", "ToolCall", "serve"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .connection import Connection
+    from .expectations import Expect
+    from .faults import Faults
+    from .replies import Reply, ToolCall
+    from .scenario import Scenario, Turn
+    from .scenario_file import read_scenario
+    from .server import Simulator, serve
+    from .yaml_nodes import ScenarioError
+
+__all__ = [
+    "Connection",
+    "Expect",
+    "Faults",
+    "Reply",
+    "Scenario",
+    "ScenarioError",
+    "Simulator",
+    "ToolCall",
+    "Turn",
+    "read_scenario",
+    "serve",
+]
+
+# Loaded when asked for: the pytest plugin is a module of this package, and must not load the server.
+_MODULES = {
+    "Connection": "connection",
+    "Expect": "expectations",
+    "Faults": "faults",
+    "Reply": "replies",
+    "Scenario": "scenario",
+    "ScenarioError": "yaml_nodes",
+    "Simulator": "server",
+    "ToolCall": "replies",
+    "Turn": "scenario",
+    "read_scenario": "scenario_file",
+    "serve": "server",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_MODULES[name]}", __name__), name)

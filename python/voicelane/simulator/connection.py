@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from .conversation import Conversation
 from .event_faults import EventFaults
 from .events import Event
-from .faults import Faults
+from .expectations import Expect
+from .faults import NO_FAULTS, Faults
 from .record import Record
+from .recording import RecordingWriter
+from .replay import Replay
 from .wire import Wire
 
 _CLOSE_TIMEOUT_S = 1.0
@@ -33,8 +37,12 @@ class Connection:
         self,
         request: web.Request,
         websocket: web.WebSocketResponse,
-        conversation: Conversation,
+        conversation: Conversation | Replay,
         record: Record,
+        *,
+        expect: Expect,
+        unanswered: list[str],
+        writer: RecordingWriter | None,
     ) -> None:
         self.received = record.received
         self.audio = record.audio
@@ -47,6 +55,9 @@ class Connection:
         assert isinstance(request.transport, Wire)
         self._wire = request.transport
         self._event_faults = EventFaults(self._wire.faults)
+        self._expect = expect
+        self._unanswered = unanswered
+        self._writer = writer
         self._loop = asyncio.get_running_loop()
         # Held while the conversation moves on and until what it said is sent: keeps the order.
         self._sending = asyncio.Lock()
@@ -75,6 +86,39 @@ class Connection:
         self._event_faults = EventFaults(faults)
         self._wire.configure(faults)
         self._look_at_bytes()
+
+    @property
+    def recorded_in(self) -> Path | None:
+        """The file that its events are written to."""
+        return self._writer.path if self._writer else None
+
+    def unmet(self) -> list[str]:
+        """Return what the client did otherwise than the scenario or the recording expects, a line each.
+
+        Nothing where the simulator cut the connection by a fault: the client could not go on.
+        """
+        if self.faults is not NO_FAULTS and self.close_code not in (None, 1000, 1001):
+            return []
+        lines = self._expect.unmet(self.received, self._conversation.session)
+        lines += [f"the scenario has no turn that answers {words!r}" for words in self._unanswered]
+        if isinstance(self._conversation, Replay):
+            lines += self._conversation.deviations + self._conversation.missing()
+        return lines
+
+    def assert_sent(self, *events: Event | str, never: Sequence[Event | str] = ()) -> None:
+        """Raise AssertionError unless the client sent these events in this order, others between.
+
+        Args:
+            events: Types of events, or patterns (see `voicelane.simulator.expectations`).
+            never: What it must not have sent.
+        """
+        patterns, forbidden = (
+            tuple({"type": one} if isinstance(one, str) else one for one in some)
+            for some in (events, never)
+        )
+        lines = Expect(events=patterns, never=forbidden).unmet(self.received, {})
+        if lines:
+            raise AssertionError("\n".join(lines))
 
     async def wait_until(self, condition: Callable[[Connection], bool]) -> None:
         """Wait until `condition(self)` holds; it is asked again after each message, in or out."""
@@ -114,6 +158,8 @@ class Connection:
         finally:
             if self.close_code is None:
                 self.close_code = WSCloseCode.ABNORMAL_CLOSURE
+            if self._writer is not None:
+                self._writer.close()
             self._ended.set()
             self._tell_news()
 
@@ -146,6 +192,8 @@ class Connection:
                 self.close_code = error.code  # which aiohttp has told the client
             if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
                 return
+            if self._writer is not None:
+                self._writer.take_message(message.data)
             async with self._sending:
                 due_s = self._conversation.due_s
                 events = self._conversation.receive(message.data, self._loop.time())
@@ -160,6 +208,7 @@ class Connection:
             async with self._sending:
                 if self._is_due():  # still: a message may have cancelled it meanwhile
                     await self._send(self._conversation.advance(self._loop.time()))
+                    self._tell_news()
             await asyncio.sleep(0)  # at infinite speed, let the others have their turn
 
     def _is_due(self) -> bool:
@@ -182,6 +231,8 @@ class Connection:
                 with suppress(ConnectionError):
                     await self._websocket.send_str(text)
                     self.sent[event["type"]] += is_whole
+                    if self._writer is not None and is_whole:
+                        self._writer.take("received", event)
             if self._event_faults.close is not None:
                 self._begin_close(*self._event_faults.close)
             self._look_at_bytes()

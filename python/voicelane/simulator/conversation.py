@@ -28,7 +28,8 @@ from .formats import OUTPUT_FORMATS
 from .input_audio import InputAudio
 from .items import History, Item, item_from_request
 from .record import Record
-from .responder import Reply, Responder, ToolCall
+from .replies import Reply, ToolCall
+from .responder import Responder
 from .response import (
     Output,
     Response,
@@ -219,7 +220,7 @@ class Conversation:
         if self._spoken is None:
             return []
         item, started_s = self._spoken
-        heard_ms = int((now_s - started_s) * 1000)
+        heard_ms = max(0, int((now_s - started_s) * 1000))
         if heard_ms >= item.audio_ms or not item.is_assistant_audio:
             return []
         item.truncate(heard_ms)
@@ -272,7 +273,7 @@ class Conversation:
         ]
 
     def _transcribe(self, item: Item) -> list[Event]:
-        text = self._responder.user_transcript(item.audio_ms)
+        text = self._responder.user_transcript(item.id, item.audio_ms)
         part = item.data["content"][0] | {"transcript": text}
         item.data = item.data | {"content": [part]}
         where = {"item_id": item.id, "content_index": 0}
@@ -347,17 +348,23 @@ class Conversation:
         given = pre_generated_reply(params)
         # All is checked: from here on the state changes.
         cancelled = self._cancel("client_cancelled")
-        reply = self._responder.next_reply() if given is None else self._responder.say(given)
+        reply = self._next_reply() if given is None else self._responder.say(given)
+        started_s = now_s + reply.delay_ms / 1000
         output = self._output(data, reply)
         text_tokens, audio_tokens = self._history.input_tokens()
         text_tokens += len(tokens_of(self.session["instructions"]))
-        response = Response(data, output, input_tokens=(text_tokens, audio_tokens), started_s=now_s)
+        response = Response(
+            data, output, input_tokens=(text_tokens, audio_tokens), started_s=started_s
+        )
         self._response = response
         self._owes_response = False
         previous_id = self._history.insert(output.item, None)
         if isinstance(output, SpeechOutput):
-            self._spoken = (output.item, now_s)
+            self._spoken = (output.item, started_s)
         return cancelled + response.opening(previous_id)
+
+    def _next_reply(self) -> Reply | ToolCall:
+        return self._responder.next_reply([item.data for item in self._history.items])
 
     def _output(self, data: Event, reply: Reply | ToolCall) -> Output:
         item: Event = {"id": self._ids.new("item"), "object": "realtime.item"}

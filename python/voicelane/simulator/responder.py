@@ -3,49 +3,17 @@
 from __future__ import annotations
 
 import base64
+import itertools
 import json
-import wave
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from os import PathLike
-from typing import IO
 
-from .formats import OUTPUT_FORMATS, REPLY_RATE_HZ
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """One thing to say.
-
-    Attributes:
-        text: The words, sent as the transcript.
-        pcm: Their sound, 24 kHz mono signed 16-bit little-endian. Without it, a bundled phrase
-            is heard in its place: the simulator cannot synthesise.
-    """
-
-    text: str
-    pcm: bytes = b""
-
-    @classmethod
-    def from_wav(cls, path: str | PathLike[str], text: str) -> Reply:
-        """Read a reply from a 24 kHz mono 16-bit WAV file; ValueError if it is something else."""
-        with open(path, "rb") as file:
-            return cls(text, _read_wav(file, str(path)))
-
-
-@dataclass(frozen=True, slots=True)
-class ToolCall:
-    """A reply that calls one of the client's functions instead of speaking.
-
-    Attributes:
-        name: The function.
-        arguments: Its arguments, as JSON text.
-    """
-
-    name: str
-    arguments: str = "{}"
+from .events import Event
+from .formats import OUTPUT_FORMATS
+from .replies import Reply, ToolCall, read_wav
+from .scenario import Scenario, Turn
 
 
 class Voice:
@@ -78,29 +46,81 @@ class Responder:
 
     Args:
         voice: Where the sound comes from.
-        replies: Said in turn, over and over; by default the bundled ones.
-        user_transcripts: Given in turn as what the user said; after them, and by default, an
-            honest text such as "[2.4 s of speech]".
+        scenario: What is said; by default the bundled phrases, over and over.
+
+    Attributes:
+        unanswered: The words, and outputs of functions, that the scenario had no turn for.
     """
 
-    def __init__(
-        self,
-        voice: Voice,
-        replies: Sequence[Reply | ToolCall] | None = None,
-        user_transcripts: Sequence[str] | None = None,
-    ) -> None:
+    def __init__(self, voice: Voice, scenario: Scenario | None = None) -> None:
+        scenario = scenario or Scenario.of_replies()
+        turns = scenario.turns or Scenario.of_replies(voice.bundled).turns
         self.voice = voice
-        self._replies = tuple(replies or voice.bundled)
-        self._user_transcripts = iter(tuple(user_transcripts or ()))
+        self.unanswered: list[str] = []
+        self._conditional = [turn for turn in turns if turn.when is not None]
+        ordered = [turn for turn in turns if turn.when is None]
+        repeats = scenario.repeat or not scenario.turns
+        self._ordered = itertools.cycle(ordered) if repeats else iter(ordered)
+        self._user_transcripts = iter(scenario.user_transcripts)
+        self._heard: dict[str, str | None] = {}  # by item; as long as the history has the items
+        self._open_calls: list[tuple[ToolCall, tuple[Turn, ...]]] = []
         self._num_replies = 0
 
-    def next_reply(self) -> Reply | ToolCall:
-        """Return what to say next."""
-        reply = self._replies[self._num_replies % len(self._replies)]
-        if isinstance(reply, Reply):
-            return self.say(reply)
+    def next_reply(self, items: Sequence[Event]) -> Reply | ToolCall:
+        """Return what to say next.
+
+        Args:
+            items: The conversation so far, as it goes over the wire.
+        """
+        turn = self._next_turn(items)
+        if isinstance(turn.answer, Reply):
+            return self.say(turn.answer)
         self._num_replies += 1
-        return reply
+        if turn.then:
+            self._open_calls.append((turn.answer, turn.then))
+        return turn.answer
+
+    def _next_turn(self, items: Sequence[Event]) -> Turn:
+        last = next(filter(_asks, reversed(items)), {})
+        if last.get("type") == "function_call_output":
+            words = last["output"]
+            turns = self._follow_ups(last["call_id"], items)
+            if turns:
+                ordered: Iterator[Turn] = (turn for turn in turns if turn.when is None)
+                return self._choose(words, turns, ordered)
+            return self._choose(words, (), self._ordered)
+        words = self._words(last)
+        return self._choose(words, self._conditional, self._ordered)
+
+    def _choose(self, words: str, turns: Sequence[Turn], ordered: Iterator[Turn]) -> Turn:
+        answering = (turn for turn in turns if turn.answers(words))
+        turn = next(answering, None) or next(ordered, None)
+        if turn is None:
+            self.unanswered.append(words)
+            return Turn(Reply("The scenario has no answer to this."))
+        return turn
+
+    def _follow_ups(self, call_id: str, items: Sequence[Event]) -> tuple[Turn, ...]:
+        """What may follow on the output of that call."""
+        calls = (item for item in items if item["type"] == "function_call")
+        call = next((item for item in calls if item["call_id"] == call_id), None)
+        for index, (made, turns) in enumerate(self._open_calls):
+            if call and (made.name, made.arguments) == (call["name"], call["arguments"]):
+                del self._open_calls[index]
+                return turns
+        return ()
+
+    def _words(self, item: Event) -> str:
+        """What the user said or typed in `item`; nothing where that is not known."""
+        parts = item.get("content", ())
+        if any(part["type"] == "input_audio" for part in parts):
+            return self._transcript(item["id"]) or ""
+        return " ".join(part["text"] for part in parts if "text" in part)
+
+    def _transcript(self, item_id: str) -> str | None:
+        if item_id not in self._heard:
+            self._heard[item_id] = next(self._user_transcripts, None)
+        return self._heard[item_id]
 
     def say(self, reply: Reply) -> Reply:
         """Return `reply`, with the sound of a bundled phrase if it has none; counts as one said."""
@@ -108,11 +128,17 @@ class Responder:
         self._num_replies += 1
         if reply.pcm:
             return reply
-        return Reply(reply.text, self.voice.bundled[index % len(self.voice.bundled)].pcm)
+        return replace(reply, pcm=self.voice.bundled[index % len(self.voice.bundled)].pcm)
 
-    def user_transcript(self, audio_ms: int) -> str:
-        """Return what the user said in a turn of `audio_ms`."""
-        return next(self._user_transcripts, f"[{audio_ms / 1000:.1f} s of speech]")
+    def user_transcript(self, item_id: str, audio_ms: int) -> str:
+        """Return what the user said in the spoken turn `item_id` of `audio_ms`."""
+        transcript = self._transcript(item_id)
+        return f"[{audio_ms / 1000:.1f} s of speech]" if transcript is None else transcript
+
+
+def _asks(item: Event) -> bool:
+    """Whether the agent answers to this item."""
+    return item["type"] == "function_call_output" or item.get("role") == "user"
 
 
 def _bundled_replies() -> tuple[Reply, ...]:
@@ -123,16 +149,4 @@ def _bundled_replies() -> tuple[Reply, ...]:
 
 def _bundled_pcm(path: Traversable) -> bytes:
     with path.open("rb") as file:
-        return _read_wav(file, path.name)
-
-
-def _read_wav(file: IO[bytes], name: str) -> bytes:
-    with wave.open(file) as wav:
-        found = (wav.getframerate(), wav.getnchannels(), wav.getsampwidth() * 8)
-        if found != (REPLY_RATE_HZ, 1, 16):
-            rate_hz, num_channels, bits = found
-            raise ValueError(
-                f"{name}: expected 24000 Hz, 1 channel, 16 bits, "
-                f"but got {rate_hz} Hz, {num_channels} channels, {bits} bits"
-            )
-        return bytes(wav.readframes(wav.getnframes()))
+        return read_wav(file, path.name)

@@ -15,7 +15,7 @@ from .events import (
     wrong_type,
 )
 from .items import Item
-from .responder import Reply
+from .replies import Reply
 from .session_options import max_output_tokens, metadata, modalities, output_audio_format, voice
 
 _TEXT_DELTA_MS = 20

@@ -8,6 +8,7 @@ import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from os import PathLike
 from types import TracebackType
 from typing import Self
 
@@ -18,7 +19,12 @@ from .conversation import Conversation
 from .events import Ids
 from .faults import NO_FAULTS, Faults
 from .record import Record
-from .responder import Reply, Responder, ToolCall, Voice
+from .recording import RecordingWriter, read_recording
+from .replay import Replay
+from .replies import Reply, ToolCall
+from .responder import Responder, Voice
+from .scenario import Scenario
+from .scenario_file import read_scenario
 from .wire import Wire
 
 PATH = "/voice-live/realtime"
@@ -45,10 +51,15 @@ class Simulator:
         replies: What each session is answered, in turn; by default the bundled phrases.
         user_transcripts: What each session is told that its user said, in turn; by default an
             honest "[2.4 s of speech]".
+        scenario: What each session is like, or the file that says so; in place of `replies` and
+            `user_transcripts`.
+        replay: A recording to serve to each connection, in place of a scenario.
+        replay_timing: Keep the times of the recording, too; they do without `audio_speed`.
+        record: A folder to write each connection to, as a recording.
         audio_speed: How many times faster than real time replies are sent; `math.inf` for as fast
             as possible.
         delta_ms: How much audio one `response.audio.delta` carries.
-        faults: What goes wrong.
+        faults: What goes wrong; by default what the scenario says.
         seed: Makes the ids: the same seed, the same ids.
         kept_audio_bytes: How much audio of each connection is kept for tests.
         ssl_context: Serve `wss` with its certificate.
@@ -60,7 +71,9 @@ class Simulator:
         faults: What goes wrong in connections from now on; may be replaced.
 
     Raises:
-        ValueError: An argument is out of range.
+        ValueError: An argument is out of range, or a file is not as it should be (`ScenarioError`).
+        OSError: A file cannot be read.
+        ImportError: There is a file, and pyyaml is not installed.
     """
 
     def __init__(
@@ -72,6 +85,10 @@ class Simulator:
         port: int = 0,
         replies: Sequence[Reply | ToolCall] | None = None,
         user_transcripts: Sequence[str] | None = None,
+        scenario: Scenario | str | PathLike[str] | None = None,
+        replay: str | PathLike[str] | None = None,
+        replay_timing: bool = False,
+        record: str | PathLike[str] | None = None,
         audio_speed: float = 5.0,
         delta_ms: int = 100,
         faults: Faults = NO_FAULTS,
@@ -83,14 +100,24 @@ class Simulator:
             raise ValueError(f"audio_speed: expected above 0, but got {audio_speed}")
         if delta_ms < 1:
             raise ValueError(f"delta_ms: expected 1 or above, but got {delta_ms}")
+        if scenario is not None and (replies or user_transcripts):
+            raise ValueError("scenario: expected no replies and user_transcripts beside it")
+        if replay is not None and (scenario is not None or replies or user_transcripts):
+            raise ValueError("replay: expected no scenario, replies and user_transcripts beside it")
+        if scenario is None:
+            scenario = Scenario.of_replies(replies, user_transcripts)
+        self._scenario = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+        self._replay = None if replay is None else read_recording(replay)
+        self._replay_timing = replay_timing
+        if self._replay is not None:
+            Replay(self._replay, Record(0), keeps_time=replay_timing)  # can it be?
+        self._folder = record
         self.api_key = api_key
         self.bearer_token = bearer_token
-        self.faults = faults
+        self.faults = self._scenario.faults if faults is NO_FAULTS else faults
         self.connections: deque[Connection] = deque(maxlen=_MAX_CONNECTIONS_KEPT)
         self._host = host
         self._port = port
-        self._replies = replies
-        self._user_transcripts = user_transcripts
         self._audio_speed = audio_speed
         self._seed = seed
         self._kept_audio_bytes = kept_audio_bytes
@@ -145,15 +172,17 @@ class Simulator:
         app.router.add_get(PATH, self._handle)
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_TIMEOUT_S)
         await runner.setup()
+        # Clients may come before `create_server` returns.
+        self._runner = runner
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
                 self._new_wire, self._host, port, ssl=self._ssl_context
             )
         except BaseException:
+            self._runner = None
             await runner.cleanup()
             raise
-        self._runner = runner
 
     async def _stop(self, code: int | None, reason: str) -> None:
         runner, self._runner = self._runner, None
@@ -164,9 +193,19 @@ class Simulator:
         if runner is not None:
             await runner.cleanup()
 
-    def _new_wire(self) -> Wire:
-        assert self._runner is not None
-        assert self._runner.server is not None
+    def check(self) -> None:
+        """Raise AssertionError unless the clients did what the scenario or the recording expects."""
+        lines = [
+            f"connection {number}: {line}"
+            for number, connection in enumerate(self.connections, 1)
+            for line in connection.unmet()
+        ]
+        if lines:
+            raise AssertionError("\n".join(lines))
+
+    def _new_wire(self) -> asyncio.Protocol:
+        if self._runner is None or self._runner.server is None:
+            return _Unserved()
         faults = self.faults.for_connection(self._num_accepted)
         self._num_accepted += 1
         return Wire(self._runner.server(), faults)
@@ -180,15 +219,28 @@ class Simulator:
         websocket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES)
         await websocket.prepare(request)
         record = Record(self._kept_audio_bytes)
-        conversation = Conversation(
-            model=request.query.get("model", "agent"),
-            responder=Responder(self._voice, self._replies, self._user_transcripts),
-            ids=Ids(f"{self._seed}/{index}"),
-            expires_at_s=int(time.time()) + SESSION_S,
-            audio_speed=self._audio_speed,
-            record=record,
+        responder = Responder(self._voice, self._scenario)
+        conversation: Conversation | Replay
+        if self._replay is not None:
+            conversation = Replay(self._replay, record, keeps_time=self._replay_timing)
+        else:
+            conversation = Conversation(
+                model=request.query.get("model", "agent"),
+                responder=responder,
+                ids=Ids(f"{self._seed}/{index}"),
+                expires_at_s=int(time.time()) + SESSION_S,
+                audio_speed=self._audio_speed,
+                record=record,
+            )
+        connection = Connection(
+            request,
+            websocket,
+            conversation,
+            record,
+            expect=self._scenario.expect,
+            unanswered=responder.unanswered,
+            writer=None if self._folder is None else RecordingWriter(self._folder),
         )
-        connection = Connection(request, websocket, conversation, record)
         self.connections.append(connection)
         self._open.add(connection)
         try:
@@ -226,6 +278,14 @@ class Simulator:
         return any(_is_same(key, self.api_key) for key in given_keys if key) or any(
             _is_same(token, f"Bearer {self.bearer_token}") for token in tokens if token
         )
+
+
+class _Unserved(asyncio.Protocol):
+    """A connection that was accepted as the server stopped."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        transport.abort()
 
 
 def _is_same(given: str, secret: str) -> bool:

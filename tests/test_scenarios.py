@@ -1,0 +1,231 @@
+"""Scenario files, expectations and recordings, each through a real session."""
+
+from __future__ import annotations
+
+import math
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from support import DATA, EventLog
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+from voicelane.simulator import (
+    Connection,
+    Expect,
+    Faults,
+    Reply,
+    Scenario,
+    ScenarioError,
+    Simulator,
+    ToolCall,
+    Turn,
+    read_scenario,
+)
+from voicelane.simulator.recording import read_recording
+
+EXAMPLES = Path(__file__).parent.parent / "examples" / "scenarios"
+
+
+def session(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
+    return AzureVoiceLive(
+        model="gpt-realtime", endpoint=sim.endpoint, api_key=sim.api_key, **arguments
+    )
+
+
+async def ask(model: AzureVoiceLive, log: EventLog, *questions: str) -> list[str]:
+    """What the agent answers."""
+    for question in questions:
+        count = len(log.finals("agent"))
+        await model.send_text_message(question)
+        await log.wait_until(lambda count=count: len(log.finals("agent")) > count)  # type: ignore[misc]
+    return log.finals("agent")
+
+
+async def ended(sim: Simulator) -> Connection:
+    connection = sim.connections[-1]
+    await connection.wait_until(lambda one: one.close_code is not None)
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("table", "answer"),
+    [("table 7", "You have a table tonight."), ("no table", "I am sorry, we are full tonight.")],
+)
+async def test_a_booking(table: str, answer: str) -> None:
+    def find_table(guests: int) -> str:
+        """A free table."""
+        return table if guests == 4 else "wrong"
+
+    async with Simulator(scenario=EXAMPLES / "booking.yaml", audio_speed=math.inf) as sim:
+        model = session(sim, tools=[find_table])
+        log = EventLog(model)
+        async with model:
+            said = await ask(model, log, "A table for four.", "Tonight.")
+        await ended(sim)
+        assert said == ["For which evening?", answer]
+        sim.check()
+
+
+async def test_answers_by_words() -> None:
+    async with Simulator(scenario=EXAMPLES / "by_words.yaml", audio_speed=math.inf) as sim:
+        model = session(sim)
+        log = EventLog(model)
+        async with model:
+            said = await ask(model, log, "Will it RAIN?", "Hello", "Goodbye", "The weather")
+        assert said == [
+            "It will be sunny.",
+            "What can I do for you?",
+            "Good bye.",
+            "It will be sunny.",
+        ]
+        sim.check()
+
+
+def test_faults_are_those_of_python() -> None:
+    faults = read_scenario(EXAMPLES / "lost_call.yaml").faults
+    assert faults == Faults(close_after_deltas=3, close_code=1011, first_connections=1)
+    assert Simulator(scenario=EXAMPLES / "lost_call.yaml").faults == faults
+
+
+async def test_what_a_client_does_not_do_is_told() -> None:
+    expect = Expect(
+        events=({"type": "response.create"}, {"type": "response.cancel"}),
+        never=({"type": "conversation.item.create"},),
+        session={"turn_detection": {"threshold": {"between": [0.8, 0.9]}}},
+    )
+    scenario = Scenario(turns=(Turn(Reply("Yes.")),), expect=expect)
+    async with Simulator(scenario=scenario, audio_speed=math.inf) as sim:
+        model = session(sim)
+        log = EventLog(model)
+        async with model:
+            await ask(model, log, "One", "Two")
+        connection = await ended(sim)
+        with pytest.raises(AssertionError) as caught:
+            sim.check()
+        text = str(caught.value)
+        assert "expected event 2, " in text
+        assert "response.cancel" in text
+        assert "expected never" in text
+        assert "session.turn_detection.threshold: expected" in text
+        assert "no turn that answers 'Two'" in text
+        connection.assert_sent("session.update", "response.create", never=["response.cancel"])
+        with pytest.raises(AssertionError, match="expected event 1"):
+            connection.assert_sent("response.cancel")
+
+
+def test_a_scenario_in_python_is_the_one_of_the_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text("turns:\n- call: f\n  arguments: {a: 1}\n  then:\n  - {when: x, say: Sure}\n")
+    call = ToolCall("f", '{"a": 1}')
+    assert read_scenario(path) == Scenario(turns=(Turn(call, then=(Turn(Reply("Sure"), "x"),)),))
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("", "1: expected a mapping, but got an empty file"),
+        ("turns: 5", "1: turns: expected a list, but got 5"),
+        ("turns:\n- sya: Hello", "2: turns[0]: expected one of arguments, call"),
+        ("turns:\n- say: A\n- say: 3", "3: turns[1].say: expected a text, but got 3"),
+        (
+            "turns:\n- say: A\n  call: f",
+            "2: turns[0]: expected either 'say' or 'call', but got both",
+        ),
+        ("turns:\n- when: '('\n  say: A", "2: turns[0]: expected a turn, but got when: '(' is no"),
+        ("turns:\n- say: A\n  delay_ms: yes", "3: turns[0].delay_ms: expected milliseconds"),
+        ("turns:\n- say: A\n  wav: none.wav", "3: turns[0].wav: expected a WAV file"),
+        ("faults:\n  close: 1", "2: faults: expected one of accept_silently"),
+        ("repeat: true\nrepeat: true", "2: expected each key once, but got 'repeat' again"),
+        ("expect:\n  events:\n  - {a: {}, b: {}}", "3: expect.events[0]: expected one event, but"),
+        ("turns: [", "2: expected YAML, but got"),
+    ],
+)
+def test_a_bad_file(tmp_path: Path, text: str, error: str) -> None:
+    path = tmp_path / "bad.yaml"
+    path.write_text(text)
+    with pytest.raises(ScenarioError) as caught:
+        read_scenario(path)
+    assert str(caught.value).startswith(f"{path}:{error}")
+
+
+async def test_a_run_is_recorded_and_replayed(tmp_path: Path) -> None:
+    async def run(sim: Simulator, question: str) -> list[str]:
+        model = session(sim, config=AzureVoiceLiveConfig(max_completion_tokens=500))
+        log = EventLog(model)
+        async with model:
+            said = await ask(model, log, question)
+            await log.wait_for("response_done")
+        await ended(sim)
+        return said
+
+    async with Simulator(record=tmp_path / "a", audio_speed=math.inf) as sim:
+        said = await run(sim, "Hello \U0001f600\x85")
+        assert sim.api_key not in (tmp_path / "a" / "connection-1.yaml").read_text()
+    recorded = tmp_path / "a" / "connection-1.yaml"
+    async with Simulator(replay=recorded, record=tmp_path / "b", replay_timing=True) as sim:
+        assert await run(sim, "Hello \U0001f600\x85") == said
+        sim.check()
+        assert await run(sim, "Something else") == said
+        with pytest.raises(AssertionError, match=r"text: expected .*Hello.*Something else"):
+            sim.check()
+    again = read_recording(tmp_path / "b" / "connection-1.yaml")
+    server_events = [
+        [frame.data for frame in frames if frame.direction == "received"]
+        for frames in (read_recording(recorded), again)
+    ]
+    kinds = [[event["type"] for event in events] for events in server_events]
+    assert kinds[0] == kinds[1]
+    assert server_events[0][-1] == server_events[1][-1]
+
+
+async def test_a_recording_of_the_service_is_served() -> None:
+    async def get_weather(city: str) -> str:
+        """The weather in a city now."""
+        return f"It is foggy and 12 degrees in {city}."
+
+    async with Simulator(replay=DATA / "recordings" / "tool_call_round.yaml") as sim:
+        model = session(sim, tools=[get_weather], config=AzureVoiceLiveConfig(modalities=["text"]))
+        log = EventLog(model)
+        async with model:
+            await model.send_text_message("What is the weather in London?")
+            await log.wait_for("response_done", 2)
+        connection = await ended(sim)
+        assert log.finals("agent") == ["It's foggy and 12 degrees in London right now."]
+        # Only the options of the session are others than the recorded client's.
+        assert all(line.startswith("event 2, session.update") for line in connection.unmet())
+
+
+async def test_secrets_are_not_recorded(tmp_path: Path) -> None:
+    from voicelane import MCPServer
+
+    server = MCPServer("docs", "https://example.org", authorization="s3cret")
+    async with Simulator(record=tmp_path) as sim:
+        async with session(sim, tools=[server]):
+            pass
+        await ended(sim)
+    text = (tmp_path / "connection-1.yaml").read_text()
+    assert "session.updated" in text
+    assert "s3cret" not in text
+
+
+def test_the_guide_is_true(tmp_path: Path) -> None:
+    guide = (EXAMPLES.parent.parent / "docs" / "testing-with-the-simulator.md").read_text()
+    blocks = re.findall(r"```(\w+)\n(.*?)```", guide, re.DOTALL)
+    assert [kind for kind, _ in blocks] == ["python", "yaml", "python"]
+    (tmp_path / "greeting.yaml").write_text(blocks[1][1])
+    assert len(read_scenario(tmp_path / "greeting.yaml").turns) == 3
+    (tmp_path / "test_guide.py").write_text(blocks[0][1])
+    (tmp_path / "conftest.py").write_text(
+        'pytest_plugins = ["voicelane.simulator.pytest_plugin"]\n'
+    )
+    (tmp_path / "greeting.yaml").write_text("turns:\n- say: Hello\n")
+    (tmp_path / "program.py").write_text(blocks[2][1])
+    for command in (["-m", "pytest", "-q", "--rootdir", "."], ["program.py"]):
+        run = subprocess.run(
+            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert run.returncode == 0, run.stdout + run.stderr
