@@ -90,9 +90,9 @@ bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and laten
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
 
-soak: build  ## 500 sessions for 15 minutes, with faults and reconnects: nothing lost, nothing grows (SOAK="--minutes 60")
+soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing lost, nothing grows (SOAK="--minutes 60 --chaos 1")
 	@cargo build --quiet --release --example load_server
-	@$(BIN)/python benches/sessions/soak.py $(SOAK)
+	@$(BIN)/python benches/sessions/soak.py $(SOAK); code=$$?; $(BIN)/python benches/plot_soak.py && exit $$code
 
 bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
 	$(BIN)/python benches/bench_tracks.py
