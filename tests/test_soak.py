@@ -16,7 +16,7 @@ from test_bench_sessions import ROOT, built
 @pytest.mark.skipif(not built, reason="its server is not built: cargo build --examples")
 def test_sessions_outlive_their_server(tmp_path: Path) -> None:
     output = tmp_path / "soak.json"
-    options = ["--sessions", "5", "--minutes", "0.12", "--hurry", "0.05", "--chaos", "1"]
+    options = ["--sessions", "10", "--minutes", "0.2", "--hurry", "0.1", "--chaos", "1"]
     done = subprocess.run(
         [sys.executable, "benches/sessions/soak.py", *options, "--output", str(output)],
         cwd=ROOT,

@@ -4,7 +4,7 @@ Of every five sessions one is broken off by the server twice a minute and reconn
 anew once a minute, and three go on: those must lose no sample, and hear what the server said. Memory,
 descriptors and threads are looked at every ten seconds.
 
-With --chaos the server's process is killed at random besides, by SIGKILL or SIGTERM, and another one takes its
+With --chaos the server's process is killed at random, too, by SIGKILL or SIGTERM, and another one takes its
 place: every session must come back, or end once and say why; and hear nothing but the agent's words.
 
 Exit code: 0; 1 where something was lost or grew; 2 for bad options; 130 after Ctrl-C.
@@ -43,7 +43,7 @@ _LONGEST_OUTAGE_S = 4.0
 # So long before the end the last kill is over; and so long after it sessions may take to come back.
 _CALM_S, _BACK_WITHIN_S = 20.0, 30.0
 _BYTES_PER_MS = 48
-# From the second fifth of the time to the last: what the allocator may have scattered, and what each item of
+# From the first two fifths of the time to the last: what the allocator may have scattered, and what each item of
 # the conversations takes, which sessions keep for the next connection (the last 200).
 _MAX_GROWTH = 1.03
 _ITEM_KIB = 0.6
@@ -247,8 +247,8 @@ class Soak:
         fifth = len(self.looks) // 5
         if not fifth:
             return
-        early, late = self.looks[fifth : 2 * fifth], self.looks[-fifth:]
-        items = late[-1].history_items - early[0].history_items
+        early, late = self.looks[: 2 * fifth], self.looks[-fifth:]
+        items = late[-1].history_items - early[fifth].history_items
         for name, slack in (("rss_kib", items * _ITEM_KIB), ("descriptors", 0), ("threads", 0)):
             then = max(getattr(one, name) for one in early)
             now = statistics.median(getattr(one, name) for one in late)
