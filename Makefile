@@ -10,7 +10,7 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize fuzz bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
+        loom sanitize audit fuzz bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
         plots docs clean
 
 help:  ## This list
@@ -37,6 +37,7 @@ lint-rust: $(VENV)/.base
 lint-python: build $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
+	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m mypy.stubtest voicelane._core
@@ -67,6 +68,12 @@ loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=
 
 sanitize:  ## Playback and engine under ThreadSanitizer, playback under RealtimeSanitizer, with planted faults (needs nightly)
 	scripts/sanitize
+
+audit: build  ## Licences, sources and known vulnerabilities of crates and packages (needs cargo-deny and the Internet)
+	cargo deny check bans licenses sources
+	$(BIN)/python -m pip install --group audit
+	@# Each says it by itself where its database cannot be reached: that is no audit.
+	cargo deny check advisories; crates=$$?; $(BIN)/pip-audit --skip-editable && exit $$crates
 
 FUZZ_SECONDS = 60
 

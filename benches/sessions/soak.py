@@ -43,8 +43,8 @@ _LONGEST_OUTAGE_S = 4.0
 # So long before the end the last kill is over; and so long after it sessions may take to come back.
 _CALM_S, _BACK_WITHIN_S = 20.0, 30.0
 _BYTES_PER_MS = 48
-# From the first two fifths of the time to the last: what the allocator may have scattered, and what each item of
-# the conversations takes, which sessions keep for the next connection (the last 200).
+# From the first two fifths of the time to the last: what the allocator may have scattered, and what each item
+# of the conversations takes, which sessions keep for the next connection (the last 200).
 _MAX_GROWTH = 1.03
 _ITEM_KIB = 0.6
 
