@@ -77,12 +77,8 @@ audit: build  ## Licences, sources and known vulnerabilities of crates and packa
 
 FUZZ_SECONDS = 60
 
-fuzz:  ## What a server may say, under a fuzzer: FUZZ_SECONDS each (needs nightly and cargo-fuzz)
-	@mkdir -p fuzz/corpus/event fuzz/corpus/downlink
-	@for target in event downlink; do \
-	    cargo +nightly fuzz run --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	        -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 || exit 1; \
-	done
+fuzz: build $(VENV)/.test  ## Every entry of bytes under a fuzzer: FUZZ_SECONDS each (needs nightly and cargo-fuzz)
+	$(BIN)/python scripts/fuzz $(FUZZ_SECONDS)
 
 bench: bench-capture bench-playback  ## Capture and playback beside their peers, all in one run each
 

@@ -21,6 +21,7 @@ import signal
 import statistics
 import sys
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -79,7 +80,8 @@ class Soak:
         self.num_cuts = self.num_kills = self.num_reopened = self.num_refused = 0
         self.errors = [0] * options.sessions
         self.ends = [0] * options.sessions
-        self._server_lock = asyncio.Lock()
+        # One at a time: the server that is asked may be about to be killed.
+        self._asking = ThreadPoolExecutor(1)
 
     def _make(self, index: int) -> voicelane.AzureVoiceLive:
         policy = voicelane.ReconnectPolicy(first_delay_s=0.1, max_attempts=10)
@@ -100,9 +102,7 @@ class Soak:
         counts[index] += 1
 
     async def _ask(self, call: Callable[..., T], *words: Any) -> T:
-        """One at a time: the server that is asked may be about to be killed."""
-        async with self._server_lock:
-            return await asyncio.to_thread(call, *words)
+        return await asyncio.get_running_loop().run_in_executor(self._asking, call, *words)
 
     async def run(self) -> None:
         await self._ask(self.server.count)  # the thread that stays is there before
