@@ -1,7 +1,7 @@
 """The entries of Python that take bytes from outside, as a fuzzer sees them: what comes, and what must hold.
 
-Each check returns how many bytes it tried. To add one (a gateway's input, say) is to add a strategy and a check
-to `TARGETS`; `tests/test_fuzz.py` and `make fuzz` then run it.
+Each check returns how many bytes it tried. To add one (a gateway's input, say) is to add a strategy and a
+check to `TARGETS`; `tests/test_fuzz.py` and `make fuzz` then run it.
 """
 
 from __future__ import annotations
