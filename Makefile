@@ -10,7 +10,8 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize fuzz chaos reliability bench bench-capture bench-playback bench-tracks bench-sessions soak bench-core instructions \
+        loom sanitize audit fuzz chaos reliability bench bench-capture bench-playback bench-tracks bench-sessions soak \
+        bench-core instructions \
         plots docs clean
 
 help:  ## This list
@@ -37,6 +38,7 @@ lint-rust: $(VENV)/.base
 lint-python: build $(VENV)/.test
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check --quiet
+	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m mypy.stubtest voicelane._core
@@ -68,14 +70,16 @@ loom:  ## Playback under the model checker, deeper than `make test` (LOOM_DEPTH=
 sanitize:  ## Playback and engine under ThreadSanitizer, playback under RealtimeSanitizer, with planted faults (needs nightly)
 	scripts/sanitize
 
+audit: build  ## Licences, sources and known vulnerabilities of crates and packages (needs cargo-deny and the Internet)
+	cargo deny check bans licenses sources
+	$(BIN)/python -m pip install --group audit
+	@# Each says it by itself where its database cannot be reached: that is no audit.
+	cargo deny check advisories; crates=$$?; $(BIN)/pip-audit --skip-editable && exit $$crates
+
 FUZZ_SECONDS = 60
 
-fuzz:  ## What a server may say, under a fuzzer: FUZZ_SECONDS each (needs nightly and cargo-fuzz)
-	@mkdir -p fuzz/corpus/event fuzz/corpus/downlink
-	@for target in event downlink; do \
-	    cargo +nightly fuzz run --target-dir target/fuzz $$target fuzz/corpus/$$target fuzz/seeds/$$target -- \
-	        -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -verbosity=0 || exit 1; \
-	done
+fuzz: build $(VENV)/.test  ## Every entry of bytes under a fuzzer: FUZZ_SECONDS each (needs nightly and cargo-fuzz)
+	$(BIN)/python scripts/fuzz $(FUZZ_SECONDS)
 
 SEEDS = 1-500
 
@@ -100,9 +104,9 @@ bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and laten
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
 
-soak: build  ## 500 sessions for 15 minutes, with faults and reconnects: nothing lost, nothing grows (SOAK="--minutes 60")
+soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing lost, nothing grows (SOAK="--minutes 60 --chaos 1")
 	@cargo build --quiet --release --example load_server
-	@$(BIN)/python benches/sessions/soak.py $(SOAK)
+	@$(BIN)/python benches/sessions/soak.py $(SOAK); code=$$?; $(BIN)/python benches/plot_soak.py && exit $$code
 
 bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
 	$(BIN)/python benches/bench_tracks.py

@@ -34,6 +34,7 @@ ON_BOTH_TRANSPORTS = frozenset(
         "test_logs",
         "test_many",
         "test_reconnect",
+        "test_secrets",
         "test_recordings",
         "test_session",
         "test_telemetry",

@@ -3,6 +3,8 @@
 
 #[path = "../fuzz/checks.rs"]
 mod checks;
+#[path = "../fuzz/websocket.rs"]
+mod websocket;
 
 use std::fs;
 
@@ -65,4 +67,14 @@ fn events() {
 #[test]
 fn downlinks() {
     replay("downlink", checks::downlink);
+}
+
+#[test]
+fn frames() {
+    replay("frames", websocket::frames);
+}
+
+#[test]
+fn handshakes() {
+    replay("handshake", websocket::handshake);
 }

@@ -146,6 +146,20 @@ async def test_an_endpoint_that_is_no_url(question: Path, endpoint: str) -> None
     assert "key=x" not in ended.error
 
 
+async def test_a_key_for_another_machine_needs_tls_or_a_word(
+    tmp_path: Path, question: Path
+) -> None:
+    environment = calling("ws://user:s3cret@voice.invalid/?code=s3cret")
+    ended = await failing(question, "-o", tmp_path / "r.wav", **environment)
+    assert ended.exit_code == ExitCode.USAGE
+    assert "expected wss:// to voice.invalid, got ws://; --allow-insecure allows it" in ended.error
+    ended = await voicelane(
+        *("talk", question, *FAST, tmp_path / "r.wav", "--allow-insecure"), **environment
+    )
+    assert ended.exit_code == ExitCode.NO_ANSWER
+    assert "s3cret" not in ended.stdout + ended.error
+
+
 async def test_entra_needs_an_endpoint(question: Path) -> None:
     ended = await failing(question, "--credential", "default")
     assert ended.exit_code == ExitCode.USAGE

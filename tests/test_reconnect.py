@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from azure.core.credentials import AccessToken
 
 from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, stop_sending, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
@@ -247,3 +248,26 @@ def test_delays_grow_with_jitter_up_to_a_bound() -> None:
 def test_bad_policies_are_refused_by_name(settings: dict[str, Any], name: str) -> None:
     with pytest.raises(ValueError, match=f"^{name}: expected"):
         ReconnectPolicy(**settings)
+
+
+async def test_a_credential_that_fails_later_ends_the_session_with_that_error() -> None:
+    class Once:
+        asked = 0
+
+        async def get_token(self, *_scopes: str, **_options: Any) -> AccessToken:
+            self.asked += 1
+            if self.asked > 1:
+                raise RuntimeError("signed out")
+            return AccessToken("simulator-token", 2**40)
+
+    policy = ReconnectPolicy(max_attempts=2, first_delay_s=0.001, max_delay_s=0.002)
+    async with Simulator() as sim:
+        model = AzureVoiceLive(
+            model="m", endpoint=sim.endpoint, credential=Once(), reconnect=policy
+        )
+        async with model:
+            log = EventLog(model)
+            await sim.connections[-1].abort()
+            closed = await log.wait_for("closed")
+        assert "code 1006" in closed["error"]
+        assert model.credential.asked == 3

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Mapping
 from typing import Any
 
@@ -9,11 +10,12 @@ import pytest
 from azure.ai.voicelive.aio import connect
 from azure.core.credentials import AccessToken, AzureKeyCredential
 
-from support import beside_client_1_3
+from support import beside_client_1_3, refusal, secretive
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, config, errors
 from voicelane.simulator import Simulator
 from voicelane.simulator.connection import Connection
 from voicelane.transport import ConnectOptions, Transport, choose, open_transport
+from voicelane.transport.handshake import is_insecure
 
 AGENT = {
     "agent_name": "clerk",
@@ -179,3 +181,53 @@ async def test_no_secret_is_in_the_options_repr_or_in_a_refusal() -> None:
         with pytest.raises(errors.AuthenticationError) as caught:
             await connected(given)
         assert secret not in repr(given) + str(caught.value) + repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "is_open"),
+    [
+        ("ws://voice.test", True),
+        ("http://voice.test:8080/path", True),
+        ("HTTP://voice.test", True),
+        ("ws://192.0.2.1", True),
+        ("ws://0.0.0.0", True),
+        ("ws://localhost.voice.test", True),
+        ("ws://127.0.0.1.voice.test", True),
+        ("ws://127.0.0.1@voice.test", True),
+        ("ws://[2001:db8::1]:80", True),
+        ("wss://voice.test", False),
+        ("https://192.0.2.1", False),
+        ("ws://127.0.0.1:1", False),
+        ("ws://127.8.9.10", False),
+        ("ws://LOCALHOST:80", False),
+        ("http://[::1]:80", False),
+    ],
+)
+def test_what_another_machine_gets_without_tls_is_known(endpoint: str, is_open: bool) -> None:
+    assert is_insecure(endpoint) is is_open
+
+
+async def test_a_key_leaves_this_machine_encrypted_or_not_at_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: pytest.fail("it was looked up"))
+    error = await refusal(secretive("ws://voice.test"))
+    assert str(error) == (
+        "endpoint: expected wss:// to voice.test, got ws://, which shows the credentials to the network: "
+        "allow_insecure=True allows it"
+    )
+
+
+async def test_it_may_be_allowed_to_send_a_key_unencrypted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No name server knows the host: it is asked for, and that is as far as it gets."""
+    monkeypatch.setenv("NO_PROXY", "*")
+    error = await refusal(secretive("ws://voice.invalid", allow_insecure=True))
+    assert "allow_insecure" not in str(error)
+    assert "voice.invalid" in str(error)
+
+
+@pytest.mark.parametrize("endpoint", ["", "voice.test", "ftp://voice.test", "ws://", "ws://[::1"])
+async def test_what_is_no_endpoint_is_refused_alike(endpoint: str) -> None:
+    model = AzureVoiceLive(model="m", endpoint=endpoint or " ", api_key="x")
+    with pytest.raises(errors.ConnectError, match="endpoint: expected https://HOST or wss://HOST"):
+        await model.connect()

@@ -47,7 +47,9 @@ class Ear:
     def __init__(self, reply: Sequence[bytes], first: int) -> None:
         self._reply = reply
         self._next = first
+        self._places = {pcm: place for place, pcm in enumerate(reply)}
         self._speaking = False
+        self._may_jump = False
         self.heard_frames = 0
         self.gap_frames = 0
         """Of silence within a reply: an underrun."""
@@ -55,10 +57,14 @@ class Ear:
         """Interrupted by the user's speech before their end: the client was that late."""
         self.wrong_frames = 0
 
+    def may_jump(self) -> None:
+        """The connection was lost: once what it brought is heard, the next one is somewhere in the reply."""
+        self._may_jump = True
+
     def hear(self, pcm: bytes) -> None:
         """Takes the next 20 ms that came out of the session's playback."""
         if pcm == SILENCE:
-            self.gap_frames += self._speaking
+            self.gap_frames += self._speaking and not self._may_jump
         elif pcm == self._reply[self._next]:
             self._heard()
         elif pcm == self._reply[0] or _is_faded(pcm, self._reply[0]):
@@ -66,6 +72,10 @@ class Ear:
             self._next = 0
             self._heard()
         elif _is_faded(pcm, self._reply[self._next]):
+            self._heard()
+        elif self._may_jump and pcm in self._places:
+            self._may_jump = False
+            self._next = self._places[pcm]
             self._heard()
         else:
             self.wrong_frames += 1

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any, Self
 
@@ -46,8 +47,12 @@ class LoadServer:
 
     def __enter__(self) -> Self:
         self._folder = tempfile.TemporaryDirectory(prefix="bench-sessions-")
+        self._start()
+        return self
+
+    def _start(self, *ports: int) -> None:
         self._process = subprocess.Popen(
-            [program("load_server"), self._folder.name],
+            [program("load_server"), self._folder.name, *map(str, ports)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -55,7 +60,13 @@ class LoadServer:
             start_new_session=True,
         )
         self._ports = self._answer()
-        return self
+
+    def restart(self, how: signal.Signals, pause_s: float) -> None:
+        """Ends it by that signal; after the pause another one, that knows nothing, takes its place."""
+        self._process.send_signal(how)
+        self._process.communicate()
+        time.sleep(pause_s)
+        self._start(self._ports["ws"], self._ports["wss"])
 
     def __exit__(self, *_exc: object) -> None:
         assert self._process.stdin

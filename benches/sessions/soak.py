@@ -4,6 +4,9 @@ Of every five sessions one is broken off by the server twice a minute and reconn
 anew once a minute, and three go on: those must lose no sample, and hear what the server said. Memory,
 descriptors and threads are looked at every ten seconds.
 
+With --chaos the server's process is killed at random, too, by SIGKILL or SIGTERM, and another one takes its
+place: every session must come back, or end once and say why; and hear nothing but the agent's words.
+
 Exit code: 0; 1 where something was lost or grew; 2 for bad options; 130 after Ctrl-C.
 """
 
@@ -13,11 +16,15 @@ import argparse
 import asyncio
 import json
 import logging
+import random
+import signal
 import statistics
 import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from client import load_of
 from meters import Holdings, raise_descriptors, rss_kib
@@ -25,14 +32,20 @@ from programs import LoadServer, RunFailed
 
 import voicelane
 
+T = TypeVar("T")
+
 FRAME_S = 0.02
 _BATCHES = 4  # of a frame's duration
 _KINDS = 5
 _CUT, _CHURNED = 0, 3  # of five
 _CUT_EVERY_S, _CHURN_EVERY_S, _LOOK_EVERY_S = 30.0, 60.0, 10.0
+_KILL_EVERY_S = (20.0, 60.0)
+_LONGEST_OUTAGE_S = 4.0
+# So long before the end the last kill is over; and so long after it sessions may take to come back.
+_CALM_S, _BACK_WITHIN_S = 20.0, 30.0
 _BYTES_PER_MS = 48
-# From the second fifth of the time to the last: what the allocator may have scattered, and what each item of
-# the conversations takes, which sessions keep for the next connection (the last 200).
+# From the first two fifths of the time to the last: what the allocator may have scattered, and what each item
+# of the conversations takes, which sessions keep for the next connection (the last 200).
 _MAX_GROWTH = 1.03
 _ITEM_KIB = 0.6
 
@@ -60,8 +73,15 @@ class Soak:
         self.sessions = [self._make(index) for index in range(options.sessions)]
         self.looks: list[Look] = []
         self.faults: list[str] = []
-        self.num_cuts = 0
+        self.at_fault: set[int] = set()
+        disturbed = (_CUT, _CHURNED)
+        self.steady = [n for n in range(options.sessions) if n % _KINDS not in disturbed]
+        self.num_reconnects = 0
+        self.num_cuts = self.num_kills = self.num_reopened = self.num_refused = 0
         self.errors = [0] * options.sessions
+        self.ends = [0] * options.sessions
+        # One at a time: the server that is asked may be about to be killed.
+        self._asking = ThreadPoolExecutor(1)
 
     def _make(self, index: int) -> voicelane.AzureVoiceLive:
         policy = voicelane.ReconnectPolicy(first_delay_s=0.1, max_attempts=10)
@@ -73,17 +93,24 @@ class Soak:
             chunk_ms=self.options.chunk_ms,
             reconnect=policy,
         )
-        session.on("error", lambda _text: self._note_error(index))
+        session.on("error", lambda _text: self._note(self.errors, index))
+        session.on("closed", lambda closed: closed["error"] and self._note(self.ends, index))
+        session.on("reconnecting", lambda _why: self.ears[index].may_jump())
         return session
 
-    def _note_error(self, index: int) -> None:
-        self.errors[index] += 1
+    def _note(self, counts: list[int], index: int) -> None:
+        counts[index] += 1
+
+    async def _ask(self, call: Callable[..., T], *words: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._asking, call, *words)
 
     async def run(self) -> None:
-        await asyncio.to_thread(self.server.count)  # the thread that stays is there before
+        await self._ask(self.server.count)  # the thread that stays is there before
         before = Holdings.now()
         await asyncio.gather(*(session.connect() for session in self.sessions))
-        helpers = [asyncio.create_task(one) for one in (self._cut(), self._churn(), self._look())]
+        disturbers = [self._kill()] if self.options.chaos is not None else []
+        disturbers += [self._cut(), self._churn(), self._look()]
+        helpers = [asyncio.create_task(one) for one in disturbers]
         try:
             await self._feed_and_read()
         finally:
@@ -93,10 +120,13 @@ class Soak:
         for helper in helpers:
             if not helper.cancelled() and (error := helper.exception()) is not None:
                 self.faults.append(f"the soak itself failed: {error!r}")
+        await self._wait_for_all()
         await asyncio.gather(*(session.flush_audio() for session in self.sessions))
         stats = [session.stats() for session in self.sessions]
+        self.num_reconnects = sum(one["reconnects"] for one in stats)
+        is_back = [session.session_ready for session in self.sessions]
         await asyncio.gather(*(session.aclose() for session in self.sessions))
-        self._judge(stats, await before.left_over())
+        self._judge(stats, is_back, await before.left_over())
 
     async def _feed_and_read(self) -> None:
         clock = asyncio.get_running_loop().time
@@ -116,17 +146,48 @@ class Soak:
     async def _cut(self) -> None:
         while True:
             await asyncio.sleep(_CUT_EVERY_S * self.options.hurry)
-            await asyncio.to_thread(self.server.cut, _KINDS, _CUT)
+            await self._ask(self.server.cut, _KINDS, _CUT)
             self.num_cuts += 1
+
+    async def _kill(self) -> None:
+        dice, clock = random.Random(self.options.chaos), asyncio.get_running_loop().time
+        last_s = clock() + self.options.minutes * 60 - _CALM_S * self.options.hurry
+        while True:
+            pause_s = dice.uniform(*_KILL_EVERY_S) * self.options.hurry
+            outage_s = dice.uniform(0, _LONGEST_OUTAGE_S) * self.options.hurry
+            how = dice.choice((signal.SIGKILL, signal.SIGTERM))
+            if clock() + pause_s + outage_s > last_s:
+                return
+            await asyncio.sleep(pause_s)
+            await self._ask(self.server.restart, how, outage_s)
+            self.num_kills += 1
+
+    async def _wait_for_all(self) -> None:
+        """Until each session is back, or over for good."""
+        clock = asyncio.get_running_loop().time
+        until_s = clock() + _BACK_WITHIN_S
+        while clock() < until_s and not all(map(self._is_settled, range(self.options.sessions))):  # noqa: ASYNC110
+            await asyncio.sleep(FRAME_S)
+
+    def _is_settled(self, index: int) -> bool:
+        return self.sessions[index].session_ready or self.ends[index] > 0
 
     async def _churn(self) -> None:
         while True:
             await asyncio.sleep(_CHURN_EVERY_S * self.options.hurry)
             for index in range(_CHURNED, self.options.sessions, _KINDS):
                 old, new = self.sessions[index], self._make(index)
-                await new.connect()
+                try:
+                    await new.connect()
+                except voicelane.errors.VoiceLiveError:
+                    if self.options.chaos is None:
+                        raise
+                    self.num_refused += 1
+                    await new.aclose()
+                    continue
                 self.sessions[index] = new
                 await old.aclose()
+                self.num_reopened += 1
 
     async def _look(self) -> None:
         start_s = asyncio.get_running_loop().time()
@@ -149,34 +210,45 @@ class Soak:
                 f"descriptors, {look.threads} threads, {look.reconnects} reconnects"
             )
 
-    def _judge(self, stats: list[dict[str, Any]], left_over: dict[str, int]) -> None:
+    def _judge(
+        self, stats: list[dict[str, Any]], is_back: list[bool], left_over: dict[str, int]
+    ) -> None:
         counted = self.server.count()["audio_bytes"]
         for index, one in enumerate(stats):
-            kind, ear = index % _KINDS, self.ears[index]
-            if one["audio_dropped_ms"]:
-                self._fault(index, f"{one['audio_dropped_ms']:.0f} ms of the microphone dropped")
-            if kind == _CUT and one["reconnects"] != self.num_cuts:
-                self._fault(index, f"{one['reconnects']} reconnects after {self.num_cuts} cuts")
-            if kind in (_CUT, _CHURNED):
-                continue
-            if self.errors[index] or one["reconnects"]:
-                self._fault(index, f"disturbed: {self.errors[index]} errors")
-            sent, arrived = round(one["audio_sent_ms"] * _BYTES_PER_MS), counted[str(index)]
-            if sent != arrived:
-                self._fault(index, f"{sent} bytes sent, {arrived} arrived")
-            if ear.wrong_frames or not ear.heard_frames:
+            if self.options.chaos is None:
+                self._judge_calm(index, one, counted[str(index)])
+            elif self.ends[index] != (not is_back[index]):
+                self._fault(
+                    index, f"neither back nor ended once: it ended {self.ends[index]} times"
+                )
+            ear = self.ears[index]
+            if index in self.steady and (ear.wrong_frames or not ear.heard_frames):
                 self._fault(index, f"{ear.wrong_frames} frames wrong of {ear.heard_frames} heard")
         for what, count in left_over.items():
             if count:
                 self.faults.append(f"{what} after the end: {count}")
         self._judge_growth()
 
+    def _judge_calm(self, index: int, one: Mapping[str, Any], arrived: int) -> None:
+        """Where the server lives on, nothing may be lost but what it breaks off."""
+        if one["audio_dropped_ms"]:
+            self._fault(index, f"{one['audio_dropped_ms']:.0f} ms of the microphone dropped")
+        if index % _KINDS == _CUT and one["reconnects"] != self.num_cuts:
+            self._fault(index, f"{one['reconnects']} reconnects after {self.num_cuts} cuts")
+        if index not in self.steady:
+            return
+        if self.errors[index] or one["reconnects"]:
+            self._fault(index, f"disturbed: {self.errors[index]} errors")
+        sent = round(one["audio_sent_ms"] * _BYTES_PER_MS)
+        if sent != arrived:
+            self._fault(index, f"{sent} bytes sent, {arrived} arrived")
+
     def _judge_growth(self) -> None:
         fifth = len(self.looks) // 5
         if not fifth:
             return
-        early, late = self.looks[fifth : 2 * fifth], self.looks[-fifth:]
-        items = late[-1].history_items - early[0].history_items
+        early, late = self.looks[: 2 * fifth], self.looks[-fifth:]
+        items = late[-1].history_items - early[fifth].history_items
         for name, slack in (("rss_kib", items * _ITEM_KIB), ("descriptors", 0), ("threads", 0)):
             then = max(getattr(one, name) for one in early)
             now = statistics.median(getattr(one, name) for one in late)
@@ -184,15 +256,34 @@ class Soak:
                 self.faults.append(f"{name} grew from {then:.0f} to {now:.0f}")
 
     def _fault(self, index: int, text: str) -> None:
+        self.at_fault.add(index)
         self.faults.append(f"session {index}: {text}")
+
+    def result(self) -> dict[str, Any]:
+        """What came out, for the plots and the page of reliability."""
+        ears = [self.ears[index] for index in self.steady]
+        return {
+            "hours": round(self.options.minutes / 60, 4),
+            "sessions": self.options.sessions,
+            "chaos": self.options.chaos,
+            "reconnects": self.num_reconnects,
+            "reopened": self.num_reopened,
+            "refused_while_down": self.num_refused,
+            "kills": self.num_kills,
+            "lost": len(self.at_fault),
+            "ended": sum(self.ends),
+            "heard": sum(ear.heard_frames for ear in ears),
+            "wrong": sum(ear.wrong_frames for ear in ears),
+            "gaps": sum(ear.gap_frames for ear in ears),
+            "rss_mib": [round(look.rss_kib / 1024, 1) for look in (self.looks[0], self.looks[-1])],
+            "faults": self.faults,
+            "looks": [asdict(look) for look in self.looks],
+        }
 
 
 def report(soak: Soak) -> str:
     """The result as Markdown."""
-    looks, steady = (
-        soak.looks,
-        [ear for n, ear in enumerate(soak.ears) if n % _KINDS not in (_CUT, _CHURNED)],
-    )
+    looks, steady = soak.looks, [soak.ears[index] for index in soak.steady]
     lines = [
         "| after, s | RSS, MiB | items of history | descriptors | threads | reconnects | dropped, ms |",
         "| ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
@@ -205,7 +296,8 @@ def report(soak: Soak) -> str:
         )
     lines += [
         "",
-        f"{len(steady)} sessions went on: {sum(ear.heard_frames for ear in steady)} frames heard, "
+        f"{soak.num_kills} servers killed, {soak.num_reconnects} reconnects, {soak.num_reopened} sessions "
+        f"reopened. {len(steady)} sessions went on: {sum(ear.heard_frames for ear in steady)} frames heard, "
         f"{sum(ear.wrong_frames for ear in steady)} of them wrong, "
         f"{sum(ear.gap_frames for ear in steady)} gaps within a reply, "
         f"{sum(ear.cut_replies for ear in steady)} replies cut.",
@@ -225,7 +317,10 @@ def main() -> int:
     parser.add_argument(
         "--hurry", type=float, default=1.0, help="factor on all periods, for a test"
     )
-    parser.add_argument("--output", type=Path, default=Path("target/soak.json"))
+    parser.add_argument(
+        "--chaos", type=int, metavar="SEED", help="kill the server at random, as the seed says"
+    )
+    parser.add_argument("--output", type=Path, default=Path("target/reliability/soak.json"))
     options = parser.parse_args()
     raise_descriptors(options.sessions + 200)
     # Every cut is an error of its session, which is counted.
@@ -240,8 +335,7 @@ def main() -> int:
         _say(str(error))
         return 1
     options.output.parent.mkdir(parents=True, exist_ok=True)
-    result = {"looks": [asdict(look) for look in soak.looks], "faults": soak.faults}
-    options.output.write_text(json.dumps(result, indent=1))
+    options.output.write_text(json.dumps(soak.result(), indent=1))
     print(report(soak))
     return 1 if soak.faults else 0
 

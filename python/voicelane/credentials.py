@@ -39,20 +39,38 @@ def resolve_credential(credential: Any, api_key: str | None) -> Any:
         raise ValueError(MISSING_CREDENTIALS) from error
 
 
-class ThreadedCredential:
-    """A sync token credential for an async caller: its token is fetched on a thread."""
+class NoTokenError(Exception):
+    """A credential raised `error` where it was to give a token."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__(str(error))
+        self.error = error
+
+
+class AwaitedCredential:
+    """A token credential, sync or async, for an async caller: a sync one's token is fetched on a thread."""
 
     def __init__(self, credential: Any) -> None:
         self._credential = credential
 
     async def get_token(self, *scopes: str, **kwargs: Any) -> Any:
-        """As the credential's own `get_token`."""
-        return await asyncio.to_thread(self._credential.get_token, *scopes, **kwargs)
+        """As the credential's own `get_token`.
+
+        Raises:
+            NoTokenError: whatever that raised.
+        """
+        get_token = self._credential.get_token
+        try:
+            if asyncio.iscoroutinefunction(get_token):
+                return await get_token(*scopes, **kwargs)
+            return await asyncio.to_thread(get_token, *scopes, **kwargs)
+        except Exception as error:  # noqa: BLE001 - the caller's code; told as the reason of the failure
+            raise NoTokenError(error) from None
 
     async def close(self) -> None:
         """The credential is the caller's: nothing is closed."""
 
-    async def __aenter__(self) -> ThreadedCredential:
+    async def __aenter__(self) -> AwaitedCredential:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
@@ -60,8 +78,5 @@ class ThreadedCredential:
 
 
 def off_the_loop(credential: Any) -> Any:
-    """A credential whose token never blocks the event loop."""
-    get_token = getattr(credential, "get_token", None)
-    if get_token is None or asyncio.iscoroutinefunction(get_token):
-        return credential
-    return ThreadedCredential(credential)
+    """A credential whose token never blocks the event loop; a key is as it was."""
+    return AwaitedCredential(credential) if hasattr(credential, "get_token") else credential

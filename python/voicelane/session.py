@@ -6,7 +6,7 @@ import asyncio
 import os
 import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ._core import PlaybackBuffer
 from .actions import Send
@@ -73,6 +73,8 @@ class AzureVoiceLive(EventEmitter):
         chunk_ms: how much audio one message carries, 1 to 100: more of it is less work and more delay.
         connect_timeout_s: for the connection and, again, for the service's first answer.
         ca_file: PEM certificates to trust beside the platform's (those of ``SSL_CERT_FILE`` where it is set).
+        allow_insecure: connect without TLS (``ws://``, ``http://``) to other machines than this one, too: the
+            network then sees credentials and conversation.
         reconnect: when a lost connection is made again; `ReconnectPolicy(max_attempts=0)` never.
         telemetry: where to report spans and metrics; None for nowhere.
 
@@ -96,10 +98,14 @@ class AzureVoiceLive(EventEmitter):
         chunk_ms: int = 20,
         connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
         ca_file: str | os.PathLike[str] | None = None,
+        allow_insecure: bool = False,
         reconnect: ReconnectPolicy | None = None,
         telemetry: OpenTelemetry | None = None,
     ) -> None:
         super().__init__()
+        self._owns_credential = credential is None
+        self.credential = resolve_credential(credential, api_key)
+        del api_key  # from the tracebacks of what is refused below
         self._transport_name = choose(transport)
         if not connect_timeout_s > 0:
             raise ValueError(f"connect_timeout_s: expected more than 0, got {connect_timeout_s!r}")
@@ -108,8 +114,6 @@ class AzureVoiceLive(EventEmitter):
         self.model = model
         self.config = config or AzureVoiceLiveConfig()
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
-        self._owns_credential = credential is None
-        self.credential = resolve_credential(credential, api_key)
         self.playback = PlaybackBuffer(
             self.config.output_rate_hz, encoding=self.config.output_encoding
         )
@@ -118,6 +122,7 @@ class AzureVoiceLive(EventEmitter):
         self.current_utterance: Any = None
         self._connect_timeout_s = connect_timeout_s
         self._ca_file = ca_file
+        self._allow_insecure = allow_insecure
         self._instructions = DEFAULT_INSTRUCTIONS
         self._connect_lock = asyncio.Lock()
         self._session: OpenSession | None = None
@@ -160,6 +165,11 @@ class AzureVoiceLive(EventEmitter):
             self._observer,
         )
         self._streams: list[EventStream] = []
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(
+            "expected a session to stay in its process, which holds its key and its connection"
+        )
 
     # --- what it is --------------------------------------------------------------------------
 
@@ -335,6 +345,7 @@ class AzureVoiceLive(EventEmitter):
             headers=self.config.headers,
             credential_scopes=self.config.credential_scopes,
             ca_file=self._ca_file,
+            allow_insecure=self._allow_insecure,
         )
         transport = await open_transport(self._transport_name, options, self.playback)
         conversation = Conversation(

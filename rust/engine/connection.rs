@@ -9,8 +9,8 @@ use crossbeam_queue::SegQueue;
 use hyper_util::client::proxy::matcher::Matcher;
 use tokio::task::AbortHandle;
 
-use super::dial::{Target, dial};
-use super::doorbell::Bell;
+use super::dial::{Io, Target, dial, open};
+use super::doorbell::{Bell, Doorbell};
 use super::downlink::{Downlink, Gate, Playback};
 use super::driver::Driver;
 use super::fault::{ConnectFault, Ended};
@@ -52,6 +52,13 @@ pub struct Shared {
     texts: SegQueue<String>,
     num_texts: AtomicUsize,
     orders: Mutex<Orders>,
+}
+
+impl Shared {
+    fn new(inbox: Arc<Inbox>, doorbell: &Arc<Doorbell>) -> Arc<Self> {
+        let (texts, orders) = (SegQueue::new(), Mutex::default());
+        Arc::new(Self { inbox, bell: Bell::new(doorbell), texts, num_texts: AtomicUsize::new(0), orders })
+    }
 }
 
 #[derive(Debug, Default)]
@@ -113,13 +120,8 @@ impl Connection {
         playback: Option<Playback>,
     ) -> Self {
         let worker = Arc::clone(engine.worker());
-        let shared = Arc::new(Shared {
-            inbox: Arc::new(Inbox::new(session, mailbox, Arc::clone(worker.doorbell()))),
-            bell: Bell::new(worker.doorbell()),
-            texts: SegQueue::new(),
-            num_texts: AtomicUsize::new(0),
-            orders: Mutex::default(),
-        });
+        let inbox = Arc::new(Inbox::new(session, mailbox, Arc::clone(worker.doorbell())));
+        let shared = Shared::new(inbox, worker.doorbell());
         let gate = Arc::new(Gate::default());
         let downlink = Downlink::new(playback, Arc::clone(&gate), Arc::clone(&shared.inbox));
         // Here and not in the task: on a thread of Python's, which may change the environment.
@@ -185,6 +187,21 @@ impl Drop for Connection {
             self.task.abort();
         }
     }
+}
+
+/// Opens a websocket over bytes of the caller's and serves it to its end, without an engine: for the fuzzer.
+///
+/// # Errors
+/// What came was no answer to a websocket's handshake.
+pub async fn serve_stream(
+    stream: impl Io + 'static,
+    options: Options,
+    downlink: Downlink,
+    inbox: Arc<Inbox>,
+) -> Result<Ended, ConnectFault> {
+    let socket = open(&options.target, Box::new(stream)).await?;
+    let shared = Shared::new(inbox, &Arc::new(Doorbell::default()));
+    Ok(Driver::new(socket, shared, downlink, options.heartbeat, options.close_timeout).run().await)
 }
 
 async fn serve(

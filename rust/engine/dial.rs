@@ -95,6 +95,14 @@ pub async fn dial(target: &Target, proxies: &Matcher, configs: &TlsConfigs) -> R
     upgrade(request, stream).await
 }
 
+/// Opens a websocket over a stream that leads there already.
+///
+/// # Errors
+/// `ConnectFault` says what.
+pub async fn open(target: &Target, stream: Box<dyn Io>) -> Result<Socket, ConnectFault> {
+    upgrade(request(target)?, stream).await
+}
+
 fn request(target: &Target) -> Result<Request<()>, ConnectFault> {
     let mut request = (&target.url)
         .into_client_request()

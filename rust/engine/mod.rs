@@ -26,8 +26,8 @@ mod process;
 mod runtime;
 mod tls;
 
-pub use connection::{Close, Connection, Options};
-pub use dial::{MAX_MESSAGE_BYTES, Target};
+pub use connection::{Close, Connection, Options, serve_stream};
+pub use dial::{Io, MAX_MESSAGE_BYTES, Target};
 pub use doorbell::Doorbell;
 pub use downlink::{Downlink, Gate, Playback};
 pub use fault::{ConnectFault, Ended};

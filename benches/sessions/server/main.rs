@@ -1,11 +1,11 @@
 //! Azure Voice Live as a load: serves a thousand sessions beside the client that is measured.
 //!
 //! ```text
-//! load_server [FOLDER]
+//! load_server [FOLDER [WS_PORT WSS_PORT]]
 //! ```
 //!
 //! Writes `reply.pcm`, what the agent says in each cycle, and `ca.pem`, the authority behind its certificate,
-//! to FOLDER (default: the current one), and says where it listens: `{"ws": PORT, "wss": PORT}`. Then it
+//! to FOLDER (default: the current one), and says where it listens: `{"ws": PORT, "wss": PORT}`, by default where the system likes. Then it
 //! answers on its standard output what comes on its standard input:
 //!
 //! ```text
@@ -53,12 +53,13 @@ const CLOSED_WITHIN: Duration = Duration::from_secs(2);
 async fn main() -> io::Result<()> {
     clock::raise_descriptors(MAX_SESSIONS + 100)?;
     let folder = PathBuf::from(std::env::args_os().nth(1).unwrap_or_else(|| ".".into()));
+    let port = |nth| std::env::args().nth(nth).and_then(|port| port.parse().ok()).unwrap_or(0);
     let script = Arc::new(Script::new());
     let board = Arc::new(Mutex::new(Board::default()));
     let cuts = Arc::new(watch::Sender::new(None));
     std::fs::write(folder.join("reply.pcm"), &script.reply)?;
     let acceptor = tls::acceptor(&folder.join("ca.pem"))?;
-    let (plain, secure) = (listen()?, listen()?);
+    let (plain, secure) = (listen(port(2))?, listen(port(3))?);
     say(&json!({"ws": plain.local_addr()?.port(), "wss": secure.local_addr()?.port()}))?;
     let hall = Hall { script, board: board.clone(), cuts: cuts.clone() };
     tokio::spawn(accept(plain, None, hall.clone()));
@@ -76,9 +77,11 @@ async fn main() -> io::Result<()> {
     })
 }
 
-fn listen() -> io::Result<TcpListener> {
+fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = TcpSocket::new_v4()?;
-    socket.bind(([127, 0, 0, 1], 0).into())?;
+    // For one that takes the place of another, whose connections linger.
+    socket.set_reuseaddr(true)?;
+    socket.bind(([127, 0, 0, 1], port).into())?;
     socket.listen(BACKLOG)
 }
 

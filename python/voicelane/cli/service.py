@@ -62,6 +62,7 @@ class Service:
                 input_sample_rate_hz=audio.sample_rate_hz,
                 input_channels=audio.num_channels,
                 connect_timeout_s=args.connect_timeout,
+                allow_insecure=args.allow_insecure,
                 # A recording is told once: a lost call is an error, not a second call.
                 reconnect=ReconnectPolicy(max_attempts=0),
             )
@@ -107,12 +108,18 @@ def chosen_service(args: argparse.Namespace) -> Service | None:
             message = f"--credential needs an endpoint: --endpoint or {ENDPOINT_VARIABLE}"
             raise CommandError(ExitCode.USAGE, message)
         return None
-    url = urlsplit(endpoint)
-    if url.scheme not in ("https", "wss", "http", "ws") or not url.hostname:
-        name = "--endpoint" if args.endpoint else ENDPOINT_VARIABLE
-        shown = endpoint.partition("?")[0]  # the query may hold a key
-        message = f"{name}: expected https://HOST or wss://HOST, got {shown}"
-        raise CommandError(ExitCode.USAGE, message)
+    from ..errors import ConnectError
+    from ..transport.handshake import host_of, is_insecure
+
+    name = "--endpoint" if args.endpoint else ENDPOINT_VARIABLE
+    try:
+        is_refused = is_insecure(endpoint) and not args.allow_insecure
+    except ConnectError as error:
+        message = f"{name}: {str(error).removeprefix('endpoint: ')}"
+        raise CommandError(ExitCode.USAGE, message) from error
+    if is_refused:
+        expected = f"expected wss:// to {host_of(endpoint)}, got ws://"
+        raise CommandError(ExitCode.USAGE, f"{name}: {expected}; --allow-insecure allows it")
     if args.credential:
         return Service(endpoint, None)
     api_key = os.environ.get(args.api_key_env)

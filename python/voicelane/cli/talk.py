@@ -90,6 +90,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="NAME",
         help=f"the environment variable that holds the key (default: {API_KEY_VARIABLE})",
     )
+    service.add_argument(
+        "--allow-insecure",
+        action="store_true",
+        help="a ws:// endpoint on another machine: the network sees the key and the conversation",
+    )
     service.add_argument("--instructions", metavar="TEXT", help="what the agent is told to be")
     service.add_argument("--voice", metavar="NAME", help="the agent's voice")
     service.add_argument(

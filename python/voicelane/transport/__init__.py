@@ -34,9 +34,11 @@ class ConnectOptions:
         headers: HTTP headers beside the client's own, which they replace.
         credential_scopes: what a token is asked for; None for the client's own.
         ca_file: PEM certificates to trust beside the platform's.
+        allow_insecure: to another machine without TLS, too.
     """
 
-    endpoint: str
+    # Its query and its user may be secrets, as those below.
+    endpoint: str = field(repr=False)
     model: str
     credential: Any = field(repr=False)
     connect_timeout_s: float
@@ -44,6 +46,7 @@ class ConnectOptions:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     credential_scopes: str | Sequence[str] | None = None
     ca_file: str | os.PathLike[str] | None = None
+    allow_insecure: bool = False
 
 
 class Transport(Protocol):
@@ -117,6 +120,11 @@ async def open_transport(name: str, options: ConnectOptions, playback: PlaybackB
         ConnectTimeoutError: no answer within `connect_timeout_s`.
         ConnectError: no connection for another reason.
     """
+    from .handshake import host_of, is_insecure
+    from .refusals import insecure
+
+    if is_insecure(options.endpoint) and not options.allow_insecure:
+        raise insecure(host_of(options.endpoint))
     if name == "native":
         from .native import NativeTransport
 

@@ -6,14 +6,14 @@ compares the two on the wire.
 
 from __future__ import annotations
 
-import inspect
 import platform
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any
+from ipaddress import ip_address
 from urllib.parse import SplitResult, parse_qs, urlencode, urlsplit, urlunsplit
 
-from ..credentials import off_the_loop
+from ..credentials import AwaitedCredential, NoTokenError
 from ..errors import ConnectError
 from . import ConnectOptions
 from .refusals import no_token
@@ -25,16 +25,43 @@ _SCHEMES = {"https": "wss", "http": "ws", "wss": "wss", "ws": "ws"}
 
 
 def host_of(endpoint: str) -> str:
-    """Host and port, for an error's text: without what may be secret."""
-    return urlsplit(endpoint).netloc.rpartition("@")[2] or endpoint
+    """Host and port, for an error's text: without what may be secret. Of no URL, what may be shown."""
+    try:
+        netloc = urlsplit(endpoint).netloc
+    except ValueError:
+        netloc = ""
+    return (netloc or endpoint.partition("?")[0]).rpartition("@")[2]
 
 
-def url_of(options: ConnectOptions) -> str:
-    """The websocket's URL.
+def is_insecure(endpoint: str) -> bool:
+    """Whether credentials would leave this machine without TLS.
 
     Raises:
         ConnectError: the endpoint is no URL of http, https, ws or wss.
     """
+    parts = _parts(endpoint)
+    return _SCHEMES[parts.scheme] == "ws" and not _is_loopback(parts.hostname or "")
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What is said to the service. A traceback that shows variables shows nothing of it."""
+
+    url: str = field(repr=False)
+    headers: list[tuple[str, str]] = field(repr=False)
+
+
+async def request_for(options: ConnectOptions) -> Request:
+    """The websocket's URL, and the headers beside those of the websocket.
+
+    Raises:
+        ConnectError: the endpoint is no URL of http, https, ws or wss.
+        AuthenticationError: no token.
+    """
+    return Request(_url(options), await _headers(options))
+
+
+def _url(options: ConnectOptions) -> str:
     parts = _parts(options.endpoint)
     query = {"api-version": API_VERSION, "x-ms-client-sdk": user_agent()}
     if options.model:
@@ -46,12 +73,7 @@ def url_of(options: ConnectOptions) -> str:
     return urlunsplit((_SCHEMES[parts.scheme], parts.netloc, path, urlencode(query), ""))
 
 
-async def headers_of(options: ConnectOptions) -> list[tuple[str, str]]:
-    """The headers beside those of the websocket.
-
-    Raises:
-        AuthenticationError: no token.
-    """
+async def _headers(options: ConnectOptions) -> list[tuple[str, str]]:
     headers = {**await _credentials(options), **options.headers}
     if not any(name.lower() == "user-agent" for name in headers):
         headers["User-Agent"] = user_agent()
@@ -70,29 +92,33 @@ def user_agent() -> str:
 
 async def _credentials(options: ConnectOptions) -> dict[str, str]:
     from azure.core.credentials import AzureKeyCredential
-    from azure.core.exceptions import AzureError
 
     if isinstance(options.credential, AzureKeyCredential):
         return {"api-key": options.credential.key}
     scopes = _scopes(options.credential_scopes)
     try:
-        token: Any = off_the_loop(options.credential).get_token(*scopes)
-        if inspect.isawaitable(token):
-            token = await token
-    except (AzureError, OSError) as error:
-        raise no_token(host_of(options.endpoint), error) from None
+        token = await AwaitedCredential(options.credential).get_token(*scopes)
+    except NoTokenError as no:
+        raise no_token(host_of(options.endpoint), no.error) from None
     return {"Authorization": f"Bearer {token.token}"}
 
 
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name: where another one leads, the network says
+        return host == "localhost"
+
+
 def _parts(endpoint: str) -> SplitResult:
-    expected = "endpoint: expected a URL such as 'wss://host'"
+    expected = "endpoint: expected https://HOST or wss://HOST"
     try:
         parts = urlsplit(endpoint)
         host, _port = parts.hostname, parts.port  # which checks it
     except ValueError as error:
         raise ConnectError(f"{expected}: {error}") from None
     if not host or parts.scheme not in _SCHEMES:
-        raise ConnectError(f"{expected}, got {host_of(endpoint)!r}")
+        raise ConnectError(f"{expected}, got {host_of(endpoint)}")
     return parts
 
 

@@ -15,7 +15,7 @@ from ..errors import ConnectError, ConnectionLostError
 from ..playout import INTERRUPT_FADE_MS
 from ..uplink import Uplink, as_text
 from . import ConnectOptions, Received
-from .handshake import headers_of, host_of, url_of
+from .handshake import host_of, request_for
 from .mailbox import LoopMailbox
 from .refusals import no_websocket, refused, timed_out, unreachable
 
@@ -71,13 +71,13 @@ class NativeTransport:
         return transport
 
     async def _open(self, options: ConnectOptions, playback: PlaybackBuffer | None) -> None:
-        url, headers = url_of(options), await headers_of(options)
+        request = await request_for(options)
         try:
             self._core = _core.Connection(
                 self._number,
                 self._mailbox.core,
-                url,
-                headers,
+                request.url,
+                request.headers,
                 connect_timeout_s=options.connect_timeout_s,
                 heartbeat_s=_HEARTBEAT_S,
                 close_timeout_s=_CLOSE_TIMEOUT_S,
@@ -90,12 +90,12 @@ class NativeTransport:
         except OSError as error:  # no descriptor or no thread left
             raise no_websocket(host_of(options.endpoint), str(error)) from None
         _open_connections.add(self)
-        # An error's traceback keeps this frame: the connection itself must not be in it.
-        while (standing := self._core.standing)[0] == "connecting":
+        # An error's traceback keeps this frame: the connection and the service's words must not be in it.
+        while self._core.standing[0] == "connecting":
             await self._wait(self._changed)
-        if standing[0] == "failed":
+        if self._core.standing[0] == "failed":
             raise _connect_error(
-                host_of(options.endpoint), options.connect_timeout_s, *standing[1:]
+                host_of(options.endpoint), options.connect_timeout_s, *self._core.standing[1:]
             )
 
     @property

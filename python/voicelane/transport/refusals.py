@@ -12,6 +12,14 @@ from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
 from ..errors import AuthenticationError, ConnectError, ConnectTimeoutError
 
 
+def insecure(host: str) -> ConnectError:
+    """The endpoint asks for no TLS, on the way to another machine."""
+    return ConnectError(
+        f"endpoint: expected wss:// to {host}, got ws://, which shows the credentials to the network: "
+        "allow_insecure=True allows it"
+    )
+
+
 def timed_out(host: str, timeout_s: float) -> ConnectTimeoutError:
     """No answer in time."""
     return ConnectTimeoutError(

@@ -30,7 +30,7 @@ from azure.ai.voicelive.aio import ConnectionError as SdkConnectionError
 from azure.ai.voicelive.aio import VoiceLiveConnection, connect
 from azure.core.exceptions import AzureError
 
-from ..credentials import off_the_loop
+from ..credentials import NoTokenError, off_the_loop
 from ..errors import ConnectError, ConnectionLostError
 from ..uplink import Uplink
 from . import ConnectOptions, Received
@@ -100,8 +100,11 @@ class SdkTransport:
                 except asyncio.CancelledError as cancelled:
                     await _close_abandoned_session(cancelled.__traceback__)
                     raise
-        except TimeoutError as error:
-            raise timed_out(host, options.connect_timeout_s) from error
+        except TimeoutError:
+            # None of the SDK's frames goes along: their variables are the headers.
+            raise timed_out(host, options.connect_timeout_s) from None
+        except NoTokenError as no:
+            raise no_token(host, no.error) from None
         except (SdkConnectionError, AzureError, OSError) as error:
             # The SDK's text holds the whole URL: the query may carry what must not be logged.
             raise _connect_error(host, error) from None
@@ -173,9 +176,7 @@ def _connect_error(host: str, error: BaseException) -> ConnectError:
     redirect = cause and _local(cause.__traceback__, "params", aiohttp.TraceRequestRedirectParams)
     if redirect:
         return refused(host, redirect.response.status, None)
-    if isinstance(error, SdkConnectionError):
-        return no_websocket(host, type(cause).__name__ if cause is not None else "no websocket")
-    return no_token(host, error)
+    return no_websocket(host, type(cause).__name__ if cause is not None else "no websocket")
 
 
 def _ssl_context(ca_file: str | os.PathLike[str]) -> ssl.SSLContext:

@@ -1,0 +1,6 @@
+#![no_main]
+
+#[path = "../websocket.rs"]
+mod websocket;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| websocket::handshake(data));
