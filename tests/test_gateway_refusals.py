@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import socket
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from aiohttp import ClientSession, TCPConnector
 
 from gateway_support import HELLO, Browser, gateway
 from neighbour import nothing_left
-from support import reply_pcm
+from support import reply_pcm, until
 from voicelane.simulator import Faults
 
 OPEN = HELLO | {"token": "right"}
@@ -126,6 +128,30 @@ async def test_too_many_messages() -> None:
         for number in range(200):
             await browser.say(type="ping", id=number)
         assert await browser.close_code() == 4429
+
+
+async def test_a_client_that_stops_reading() -> None:
+    async with gateway() as server, server.call() as other:
+        connector = TCPConnector(socket_factory=narrow_socket)
+        async with (
+            ClientSession(connector=connector) as http,
+            http.ws_connect(f"{server.url}/ws") as websocket,
+        ):
+            await Browser(websocket).hello()
+            websocket._conn.transport.pause_reading()  # type: ignore[union-attr]
+            for _ in range(60):  # comes back as 24 KB of JSON each
+                await Browser(websocket).say(type="text", text="\u00e9" * 4000)
+            ended = b'voicelane_gateway_ended_total{code="4420"} 1.0'
+            await until(lambda: ended in server.gateway.metrics.text())
+            websocket._conn.transport.abort()  # type: ignore[union-attr]
+        await answered(other)
+
+
+def narrow_socket(address: Any) -> socket.socket:
+    family, kind, protocol, _, _ = address
+    narrow = socket.socket(family, kind, protocol)
+    narrow.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    return narrow
 
 
 async def test_the_service_refuses() -> None:

@@ -329,9 +329,19 @@ async def _close(
     try:
         async with asyncio.timeout(_CLOSE_TIMEOUT_S):
             await websocket.close(code=ended.code, message=ended.reason.encode())
-    except TimeoutError:  # a client that does not read
-        if request.transport is not None:
-            request.transport.abort()
+    except (TimeoutError, ConnectionError):
+        _abort(request)
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # Not this task: aiohttp's own wait for a client that does not read, which the sender shared.
+        _abort(request)
+
+
+def _abort(request: web.Request) -> None:
+    if request.transport is not None:
+        request.transport.abort()
 
 
 def _narrow(request: web.Request) -> None:
