@@ -26,7 +26,7 @@ simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 	$(BIN)/voicelane simulate --port 8765
 
 build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
-	@$(BIN)/maturin develop --release --extras cli
+	@$(BIN)/maturin develop --release --extras cli,gateway
 
 lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, pyright, stubs
 

@@ -14,6 +14,9 @@ name                              payload                        dataclass
 ``realtime_model_transcription``  role, text, is_final           `Transcription`
 ``text_response``                 text, type                     `TextResponse`
 ``response_done``                 response_id, status, usage     `ResponseDone`
+``playback_interrupted``          ``{}``                         `PlaybackInterrupted`
+``realtime_model_function_        name, arguments, call_id       `FunctionStarted`
+started``
 ``realtime_model_function_        name, arguments, call_id,      `FunctionExecuted`
 executed``                        output, is_error
 ``word_timestamp``                item_id, text,                 `WordTimestamp`
@@ -78,6 +81,20 @@ class ResponseDone:
     response_id: str | None
     status: str
     usage: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaybackInterrupted:
+    """What was not heard yet was dropped. Who took audio and has not played it drops it, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionStarted:
+    """A tool begins to run. ``arguments`` is the model's JSON text."""
+
+    name: str
+    arguments: str
+    call_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +164,8 @@ Event = (
     | Transcription
     | TextResponse
     | ResponseDone
+    | PlaybackInterrupted
+    | FunctionStarted
     | FunctionExecuted
     | WordTimestamp
     | Viseme
@@ -164,6 +183,8 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
     "realtime_model_transcription": Transcription,
     "text_response": TextResponse,
     "response_done": ResponseDone,
+    "playback_interrupted": PlaybackInterrupted,
+    "realtime_model_function_started": FunctionStarted,
     "realtime_model_function_executed": FunctionExecuted,
     "word_timestamp": WordTimestamp,
     "viseme": Viseme,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from .actions import (
@@ -72,6 +73,7 @@ class Executor:
                 case InterruptPlayback(done):
                     link.silence()
                     self.playout.interrupt(done)
+                    self._emit("playback_interrupted", {})
                 case ResponseBegun(response_id):
                     self._observer.response_begun(response_id)
                 case SpeechBegins(frames):
@@ -83,7 +85,9 @@ class Executor:
                 case ReplyFailed(reply, error):
                     reply.finish("failed", error)
                 case CallFunction():
-                    if not self.tool_runner.call(action):
+                    if self.tool_runner.call(action):
+                        self._emit("realtime_model_function_started", asdict(action))
+                    else:
                         self.obey(link, link.conversation.calls.leave(action))
                 case MCPApprovalRequest():
                     self.tool_runner.ask(action)

@@ -66,6 +66,7 @@ class Conversation:
         history: takes what is said and done; outlives the connection.
         open_calls: the calls that are not answered yet; outlives the connection.
         mcp_labels: tells the MCP servers that are this session's; what others do is let be.
+        listener_lag_ms: tells how far the listener is behind the play head.
     """
 
     def __init__(
@@ -76,9 +77,11 @@ class Conversation:
         history: History | None = None,
         open_calls: OpenCalls | None = None,
         mcp_labels: Callable[[], Collection[str]] = frozenset,
+        listener_lag_ms: Callable[[], float] = float,
     ) -> None:
         self._interrupted: Interrupted | None = None
         self._play_head = play_head
+        self._listener_lag_ms = listener_lag_ms
         self._sample_rate_hz = sample_rate_hz
         self._history = History() if history is None else history
         self._turn_detection: Mapping[str, Any] = {}
@@ -202,7 +205,7 @@ class Conversation:
         if active is None:
             return replies
         was_heard = not self._audible or (
-            head.item_id in self._received_frames and head.audio_end_ms > 0
+            head.item_id in self._received_frames and self._heard_ms(head) > 0
         )
         self._transcripts.abandon(lambda item_id: self._heard_share(head, item_id))
         if was_heard:
@@ -388,9 +391,10 @@ class Conversation:
         received_ms = self._received_ms(item_id)
         self._received_frames.pop(item_id, None)
         # Unheard, or heard to its end: nothing to cut. The service refuses an end beyond the audio.
-        if not 0 < head.audio_end_ms < received_ms:
+        heard_ms = self._heard_ms(head)
+        if not 0 < heard_ms < received_ms:
             return []
-        self._transcripts.cut(item_id, head.audio_end_ms / received_ms)
+        self._transcripts.cut(item_id, heard_ms / received_ms)
         if self._turn_detection.get("auto_truncate"):
             return []
         return [
@@ -399,14 +403,19 @@ class Conversation:
                     "type": "conversation.item.truncate",
                     "item_id": head.item_id,
                     "content_index": head.content_index,
-                    "audio_end_ms": head.audio_end_ms,
+                    "audio_end_ms": heard_ms,
                 }
             )
         ]
 
     def _heard_share(self, head: PlayHead, item_id: str) -> float:
         received_ms = self._received_ms(item_id)
-        return head.audio_end_ms / received_ms if received_ms and head.item_id == item_id else 0.0
+        return (
+            self._heard_ms(head) / received_ms if received_ms and head.item_id == item_id else 0.0
+        )
+
+    def _heard_ms(self, head: PlayHead) -> int:
+        return max(0, head.audio_end_ms - round(self._listener_lag_ms()))
 
     def _received_ms(self, item_id: str) -> float:
         return self._received_frames.get(item_id, 0) * 1000 / self._sample_rate_hz

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ._core import PlaybackBuffer
@@ -118,6 +118,9 @@ class AzureVoiceLive(EventEmitter):
             self.config.output_rate_hz, encoding=self.config.output_encoding
         )
         self.audio_track: Any = None
+        # How much of what was read from `playback` is still to be heard, where who reads it is no speaker
+        # but sends it to one: the agent is told to have said so much less when it is cut off.
+        self.listener_lag_ms: Callable[[], float] = float
         self.loop: asyncio.AbstractEventLoop | None = None
         self.current_utterance: Any = None
         self._connect_timeout_s = connect_timeout_s
@@ -182,6 +185,11 @@ class AzureVoiceLive(EventEmitter):
     def connection(self) -> Any:
         """azure-ai-voicelive's connection, None while there is none."""
         return self._session.connection if self._session else None
+
+    @property
+    def session_id(self) -> str | None:
+        """The service's id of the session, None while there is none."""
+        return self._session.session_id if self._session else None
 
     @property
     def target_sample_rate(self) -> int:
@@ -354,6 +362,7 @@ class AzureVoiceLive(EventEmitter):
             history=self._history,
             open_calls=self._open_calls,
             mcp_labels=lambda: self._executor.tool_runner.tools.servers,
+            listener_lag_ms=lambda: self.listener_lag_ms(),
         )
         link = Link(
             transport,
@@ -551,7 +560,9 @@ class AzureVoiceLive(EventEmitter):
         # A closed session will not become ready by waiting.
         timeout_s = 0 if self._closing else _SEND_READY_TIMEOUT_S
         try:
-            await asyncio.wait_for(self._session_ready_event.wait(), timeout_s)
+            # Not wait_for: before Python 3.12 it may swallow that the caller is cancelled.
+            async with asyncio.timeout(timeout_s):
+                await self._session_ready_event.wait()
         except TimeoutError:
             raise SessionNotReadyError(
                 "No active Azure Voice Live session after maximum retries"

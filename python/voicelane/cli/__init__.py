@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import simulate, talk
+from . import serve, simulate, talk
 from .exit_codes import CommandError, ExitCode, print_error
 
 __all__ = ["ExitCode", "main"]
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     for name, module, help_text in (
         ("talk", talk, "hold a conversation with an audio file"),
+        ("serve", serve, "serve browsers: a page to talk to the agent"),
         ("simulate", simulate, "run the simulator of the service"),
     ):
         command = commands.add_parser(

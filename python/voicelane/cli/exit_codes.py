@@ -20,10 +20,7 @@ class ExitCode(IntEnum):
     OK = 0, "done"
     INTERNAL = 1, "a fault of voicelane itself, with its traceback"
     USAGE = 2, "wrong arguments"
-    MISSING_EXTRA = (
-        3,
-        "a package of an extra, voicelane[cli] or voicelane[simulator], is not installed",
-    )
+    MISSING_EXTRA = 3, "a package of an extra, such as voicelane[cli], is not installed"
     NO_SUCH_FILE = 10, "the input file does not exist or cannot be opened"
     NOT_AUDIO = 11, "the input file is not audio, or is damaged"
     EMPTY_AUDIO = 12, "the input file holds no audio frame"

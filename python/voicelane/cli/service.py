@@ -46,12 +46,7 @@ class Service:
             config.voice = args.voice
         credential: Any = None
         if self.api_key is None:
-            from azure.identity.aio import DefaultAzureCredential
-
-            try:
-                credential = await stack.enter_async_context(DefaultAzureCredential())
-            except ValueError as error:  # the environment asks for a credential that there is not
-                raise CommandError(ExitCode.NO_CREDENTIAL, str(error)) from error
+            credential = await self.sign_in(stack)
         try:
             model = AzureVoiceLive(
                 model=args.model,
@@ -71,6 +66,15 @@ class Service:
         if args.instructions:
             model.set_agent(SimpleNamespace(instructions=args.instructions))
         return model
+
+    async def sign_in(self, stack: AsyncExitStack) -> Any:
+        """Entra's default credential; `stack` owns it."""
+        from azure.identity.aio import DefaultAzureCredential
+
+        try:
+            return await stack.enter_async_context(DefaultAzureCredential())
+        except ValueError as error:  # the environment asks for a credential that there is not
+            raise CommandError(ExitCode.NO_CREDENTIAL, str(error)) from error
 
     def not_connected(self, error: VoiceLiveError) -> CommandError:
         """Why `connect` failed, and what to check."""

@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `voicelane simulate`."""
     parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
     parser.add_argument(
-        "--port", type=_port, default=8765, help="0 lets the system choose (default: 8765)"
+        "--port", type=port_number, default=8765, help="0 lets the system choose (default: 8765)"
     )
     parser.add_argument(
         "--api-key",
@@ -117,7 +117,7 @@ async def _serve(args: argparse.Namespace) -> None:
         try:
             await stack.enter_async_context(simulator)
         except OSError as error:
-            raise _cannot_listen(args, error) from error
+            raise cannot_listen(args, error) from error
         print(f"simulator of Azure Voice Live at {simulator.endpoint}, Ctrl-C ends it")
         print(f"export {ENDPOINT_VARIABLE}={shlex.quote(simulator.endpoint)}")
         print(f"export {API_KEY_VARIABLE}={shlex.quote(simulator.api_key)}", flush=True)
@@ -135,7 +135,8 @@ def _check(simulator: Simulator) -> None:
         raise CommandError(ExitCode.NOT_AS_EXPECTED, f"{len(lines)} not as expected: {lines[0]}")
 
 
-def _cannot_listen(args: argparse.Namespace, error: OSError) -> CommandError:
+def cannot_listen(args: argparse.Namespace, error: OSError) -> CommandError:
+    """Why a server cannot start."""
     number = error.errno or 0  # those of name resolution are negative
     reason = os.strerror(number) if number > 0 else error.strerror
     message = f"cannot listen on {args.host}:{args.port}: {reason}"
@@ -212,7 +213,8 @@ def _reply(path: Path) -> Reply:
         raise CommandError(ExitCode.NOT_AUDIO, str(error)) from error
 
 
-def _port(text: str) -> int:
+def port_number(text: str) -> int:
+    """An argument that is a port."""
     port = int(text)
     if not 0 <= port <= 65535:
         raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")

@@ -1,0 +1,78 @@
+"""What a gateway is told once, and what it tells the session factory of each call."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from ..session import AzureVoiceLive
+
+DEFAULT_VOICES = (
+    "en-US-AvaNeural",
+    "en-US-AndrewNeural",
+    "en-GB-SoniaNeural",
+    "de-DE-KatjaNeural",
+    "fr-FR-DeniseNeural",
+    "es-ES-ElviraNeural",
+)
+TURN_DETECTIONS = (
+    "server_vad",
+    "azure_semantic_vad",
+    "azure_semantic_vad_multilingual",
+    "none",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRequest:
+    """A call that is to begin.
+
+    Attributes:
+        kind: which entry it came by.
+        voice: one of `GatewaySettings.voices`.
+        turn_detection: the name of a type, or "none" for push-to-talk.
+        input_sample_rate_hz: of the mono audio that the client will send.
+    """
+
+    kind: Literal["browser"]
+    voice: str
+    turn_detection: str
+    input_sample_rate_hz: int
+
+
+# Makes the session of a call, not yet connected. The gateway connects and closes it.
+SessionFactory = Callable[[CallRequest], AzureVoiceLive | Awaitable[AzureVoiceLive]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatewaySettings:
+    """Limits and what a call may choose.
+
+    Attributes:
+        token: what clients must bring; None lets everybody in, which is for loopback alone.
+        origins: whose pages may call beside the gateway's own ("https://shop.example").
+        voices: what a call may choose; the first is the default.
+        turn_detections: the same for turn detection.
+        max_calls: how many calls may be open at once.
+        max_greeting: how many connections may be open that have not said `hello`.
+        hello_timeout_s: within which they must.
+        idle_timeout_s: a call ends when nobody spoke or wrote for so long.
+        max_call_s: how long a call may last.
+        lead_ms: how far the audio in the client may be ahead of its play head.
+        drain_s: how long calls may go on when the gateway stops.
+        is_simulator: told to the page.
+    """
+
+    token: str | None = None
+    origins: frozenset[str] = frozenset()
+    voices: tuple[str, ...] = DEFAULT_VOICES
+    turn_detections: tuple[str, ...] = TURN_DETECTIONS
+    max_calls: int = 200
+    max_greeting: int = 100
+    hello_timeout_s: float = 5.0
+    idle_timeout_s: float = 300.0
+    max_call_s: float = 3600.0
+    lead_ms: int = 160
+    drain_s: float = 120.0
+    is_simulator: bool = False

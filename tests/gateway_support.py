@@ -1,0 +1,113 @@
+"""A gateway on loopback over the simulator, and clients of it shaped as browsers."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+
+from support import TIMEOUT_S
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+from voicelane.gateway import GATEWAY, CallRequest, Gateway, GatewaySettings, create_app
+from voicelane.simulator import Simulator
+
+HELLO = {"type": "hello", "protocol": 1, "input_sample_rate_hz": 48_000}
+
+
+class Browser:
+    """A client: what it was told, what it heard."""
+
+    def __init__(self, websocket: ClientWebSocketResponse) -> None:
+        self.websocket = websocket
+        self.told: list[dict[str, Any]] = []
+        self.heard = bytearray()
+        self.heard_at_s: list[tuple[float, int]] = []
+
+    async def say(self, **message: Any) -> None:
+        await self.websocket.send_str(json.dumps(message))
+
+    async def hello(self, **more: Any) -> dict[str, Any]:
+        await self.say(**{**HELLO, **more})
+        return await self.until("ready")
+
+    async def step(self) -> dict[str, Any] | None:
+        """The next message; None for audio."""
+        async with asyncio.timeout(TIMEOUT_S):
+            message = await self.websocket.receive()
+        if message.type is WSMsgType.BINARY:
+            self.heard += message.data
+            self.heard_at_s.append((time.monotonic(), len(message.data)))
+            return None
+        if message.type is not WSMsgType.TEXT:
+            raise ConnectionError(f"closed by {self.websocket.close_code}")
+        self.told.append(json.loads(message.data))
+        return self.told[-1]
+
+    async def until(
+        self, kind: str, condition: Callable[[dict[str, Any]], object] = bool
+    ) -> dict[str, Any]:
+        """The next message of that type that fits."""
+        while True:
+            message = await self.step()
+            if message and message["type"] == kind and condition(message):
+                return message
+
+    async def close_code(self) -> int | None:
+        """How the gateway closes."""
+        try:
+            while True:
+                await self.step()
+        except ConnectionError:
+            return self.websocket.close_code
+
+
+class Server:
+    """A gateway that runs."""
+
+    def __init__(self, gateway: Gateway, sim: Simulator, url: str, http: ClientSession) -> None:
+        self.gateway = gateway
+        self.sim = sim
+        self.url = url
+        self.http = http
+
+    @asynccontextmanager
+    async def browser(self, **options: Any) -> AsyncIterator[Browser]:
+        async with self.http.ws_connect(f"{self.url}/ws", **options) as websocket:
+            yield Browser(websocket)
+
+    @asynccontextmanager
+    async def call(self, **hello: Any) -> AsyncIterator[Browser]:
+        async with self.browser() as browser:
+            await browser.hello(**hello)
+            yield browser
+
+
+@asynccontextmanager
+async def gateway(
+    *, tools: Any = (), replies: Any = None, audio_speed: float = 5.0, **settings: Any
+) -> AsyncIterator[Server]:
+    async with Simulator(replies=replies, audio_speed=audio_speed) as sim, ClientSession() as http:
+
+        def new_session(call: CallRequest) -> AzureVoiceLive:
+            return AzureVoiceLive(
+                model="m",
+                endpoint=sim.endpoint,
+                api_key=sim.api_key,
+                config=AzureVoiceLiveConfig(voice=call.voice, turn_detection=call.turn_detection),
+                tools=tools,
+            )
+
+        app = create_app(new_session, GatewaySettings(**settings))
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        try:
+            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
+            yield Server(app[GATEWAY], sim, url, http)
+        finally:
+            await runner.cleanup()
