@@ -24,7 +24,9 @@ __all__ = [
     "PlaybackPosition",
     "Resampler",
     "Uplink",
+    "VoiceActivity",
     "__version__",
+    "append_audio",
     "build_info",
     "engine_forked",
     "put_many",
@@ -615,3 +617,48 @@ def set_engine_threads(num_threads: int, /) -> bool:
 
 def engine_forked() -> None:
     """To be called in a child, right after the fork."""
+
+@final
+class VoiceActivity:
+    """Tells voices from other sounds in a stream of encoded audio, in windows of 20 ms.
+
+    How the stream is cut into calls changes nothing. One thread at a time.
+
+    Args:
+        sample_rate_hz: Rate of the input, 4000 to 192000.
+        num_channels: Interleaved channels of the input, 1 to 8; the first one is listened to.
+        encoding: `"pcm16"`, `"g711_ulaw"` or `"g711_alaw"`.
+
+    Raises:
+        ValueError: An argument is outside its range.
+        TypeError: An argument has the wrong type.
+    """
+
+    def __new__(
+        cls, sample_rate_hz: int, num_channels: int = 1, *, encoding: str = "pcm16"
+    ) -> VoiceActivity: ...
+    def classify(self, audio: bytes, threshold: float, /) -> bytes:
+        """Take audio and tell what each window that it completes holds.
+
+        Args:
+            audio: Whole frames, encoded.
+            threshold: How sure to be, 0 to 1.
+
+        Returns:
+            A byte for each window: 0 quiet, 1 a noise, 2 a tone, 3 a voice.
+
+        Raises:
+            ValueError: The audio ends with a half frame.
+            ConcurrencyError: Another thread is using this object.
+        """
+
+def append_audio(text: str, /) -> bytes | None:
+    """The audio of an `input_audio_buffer.append` as clients write it, decoded.
+
+    Args:
+        text: A client event.
+
+    Returns:
+        The audio; `None` for any other text, for one that only a JSON parser can read, and for
+        base64 that is none.
+    """

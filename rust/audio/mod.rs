@@ -1,4 +1,4 @@
-//! Samples: PCM conversion, resampling, G.711.
+//! Samples: PCM conversion, resampling, G.711, telling voices from noise.
 
 pub mod filter;
 mod fir;
@@ -8,3 +8,5 @@ pub mod kernels;
 mod loops;
 pub mod pcm;
 pub mod resample;
+mod spectrum;
+pub mod voice;

@@ -12,6 +12,7 @@ mod error;
 mod playback;
 mod resampler;
 mod uplink;
+mod voice;
 
 #[pymodule]
 mod _core {
@@ -32,6 +33,8 @@ mod _core {
     use super::resampler::Resampler;
     #[pymodule_export]
     use super::uplink::{Feed, Uplink, put_many};
+    #[pymodule_export]
+    use super::voice::{VoiceActivity, append_audio};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -1,4 +1,4 @@
-//! The quick way to the audio in a server event: one pass over a text as services write it.
+//! The quick way to the audio in an event: one pass over a text as services write it.
 //!
 //! Flat object, plain strings, small whole numbers. Whatever else JSON allows (escapes, nested values, letters
 //! beyond ASCII, a key twice) is left to serde, and so is whatever JSON does not allow: `None`. A property test in `delta.rs`
@@ -6,6 +6,7 @@
 
 use std::borrow::Cow;
 
+use super::append::APPEND;
 use super::delta::{AUDIO_DELTA, AudioDeltaEvent};
 
 /// The audio delta in `text`, `None` where this is not plain to see.
@@ -42,6 +43,28 @@ pub fn scan(text: &[u8]) -> Option<AudioDeltaEvent<'_>> {
         content_index: content_index.unwrap_or(0),
         delta: Cow::Borrowed(delta?),
     })
+}
+
+/// The base64 in an append event, `None` where this is not plain to see.
+pub fn scan_append(text: &[u8]) -> Option<&[u8]> {
+    let mut cursor = Cursor { text, at: 0 };
+    let (mut kind, mut audio) = (None, None);
+    cursor.expect(b'{')?;
+    loop {
+        let key = cursor.string()?;
+        cursor.expect(b':')?;
+        match key {
+            b"type" => once(&mut kind, cursor.string()?)?,
+            b"audio" => once(&mut audio, cursor.string()?)?,
+            _ => cursor.skip_value()?,
+        }
+        match cursor.next()? {
+            b',' => {}
+            b'}' => break,
+            _ => return None,
+        }
+    }
+    if cursor.is_at_end() && kind? == APPEND.as_bytes() { audio } else { None }
 }
 
 struct Cursor<'a> {

@@ -11,6 +11,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
+from voicelane._core import append_audio
+
 from .events import (
     Event,
     Ids,
@@ -125,6 +127,10 @@ class Conversation:
         """
         event: Any = None
         try:
+            # Most messages are appends, and most of these are answered with nothing.
+            audio = append_audio(text) if isinstance(text, str) and text.isascii() else None
+            if audio is not None and self._input.is_whole(audio):
+                return self._stamped(self._take_audio(audio, now_s))
             event = _parsed(text)
             events = self._handle(event, now_s)
         except RequestError as refusal:
@@ -190,7 +196,9 @@ class Conversation:
     # input_audio_buffer
 
     def _append(self, event: Event, now_s: float) -> list[Event]:
-        audio = required_base64(event, "audio")
+        return self._take_audio(required_base64(event, "audio"), now_s)
+
+    def _take_audio(self, audio: bytes, now_s: float) -> list[Event]:
         edges = self._input.append(audio)
         self._record.take_audio(audio)
         events: list[Event] = []

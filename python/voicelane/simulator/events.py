@@ -6,14 +6,12 @@ import base64
 import binascii
 import random
 import re
-import string
 from collections.abc import Collection
 from typing import Any
 
 Event = dict[str, Any]
 """One JSON object as it goes over the wire, in either direction."""
 
-_BASE62 = string.digits + string.ascii_letters
 _TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
 
 
@@ -34,7 +32,7 @@ class RequestError(Exception):
 
 
 class Ids:
-    """Ids such as "item_E4BAsP00UV55RqqV8zSub", the same ones for the same seed.
+    """Ids such as "item_04b1a5f00e55a6e08ab2c", the same ones for the same seed.
 
     Each prefix has a sequence of its own: the third response has the same id whatever else was
     said before it.
@@ -45,10 +43,10 @@ class Ids:
         self._sequences: dict[str, random.Random] = {}
 
     def new(self, prefix: str) -> str:
-        """Return a new id: `prefix`, an underscore and 21 letters or digits."""
+        """Return a new id: `prefix`, an underscore and 21 hexadecimal digits."""
         if prefix not in self._sequences:
             self._sequences[prefix] = random.Random(f"{self._seed}/{prefix}")
-        return f"{prefix}_{''.join(self._sequences[prefix].choices(_BASE62, k=21))}"
+        return f"{prefix}_{self._sequences[prefix].getrandbits(84):021x}"
 
 
 def tokens_of(text: str) -> list[str]:

@@ -2,59 +2,75 @@
 
 from __future__ import annotations
 
+from voicelane._core import VoiceActivity
+
 from .events import Event, RequestError
-from .session_options import turn_settings
-from .speech import DECODERS, SpeechDetector, SpeechEdge, SpeechStarted, SpeechStopped
+from .session_options import input_channels, turn_settings
+from .speech import SpeechEdge, SpeechStarted, SpeechStopped, TurnDetector
 
 
 class InputAudio:
     """Counts what was appended and finds turns in it; the audio itself is not kept.
 
     Attributes:
-        num_frames: Samples written in this session.
+        num_frames: Frames written in this session.
     """
 
     def __init__(self, session: Event) -> None:
         self.num_frames = 0
         self._start_frames = 0  # what came before it was committed or cleared
-        self._detector: SpeechDetector | None = None
+        self._stream: tuple[str, int, int] | None = None
+        self._detector: TurnDetector | None = None
         self.configure(session)
 
     def configure(self, session: Event) -> None:
         """Take over the audio format and the turn detection of `session`."""
-        self._format: str = session["input_audio_format"]
+        encoding: str = session["input_audio_format"]
         self._rate_hz: int = session["input_audio_sampling_rate"]
+        num_channels = input_channels(session)
+        self._frame_bytes = num_channels * (2 if encoding == "pcm16" else 1)
         settings = turn_settings(session)
+        stream = (encoding, self._rate_hz, num_channels)
         if settings is None:
             self._detector = None
-        elif self._detector is not None and self._detector.sample_rate_hz == self._rate_hz:
+        elif self._detector is not None and self._stream == stream:
             self._detector.settings = settings
         else:
-            self._detector = SpeechDetector(self._rate_hz, settings)
-            self._detector.restart(self.num_frames)
+            hears = VoiceActivity(self._rate_hz, num_channels, encoding=encoding)
+            self._detector = TurnDetector(hears, settings, self._ms(self.num_frames))
+        self._stream = stream
+
+    def _ms(self, num_frames: int) -> int:
+        return num_frames * 1000 // self._rate_hz
 
     @property
     def buffered_ms(self) -> int:
         """How much audio waits to be committed."""
-        return (self.num_frames - self._start_frames) * 1000 // self._rate_hz
+        return self._ms(self.num_frames - self._start_frames)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is nothing to commit."""
         return self.num_frames == self._start_frames
 
+    def is_whole(self, audio: bytes) -> bool:
+        """Whether `audio` is whole frames."""
+        return len(audio) % self._frame_bytes == 0
+
     def append(self, audio: bytes) -> list[SpeechEdge]:
         """Take encoded audio and return where speech began and ended in it, in order.
 
         Raises:
-            RequestError: `audio` is not whole samples.
+            RequestError: `audio` is not whole frames.
         """
-        if self._format == "pcm16" and len(audio) % 2:
-            message = f"Invalid 'audio': {len(audio)} bytes are not whole 16-bit samples."
+        if not self.is_whole(audio):
+            message = (
+                f"Invalid 'audio': {len(audio)} bytes are not whole frames "
+                f"of {self._frame_bytes} bytes."
+            )
             raise RequestError(message, param="audio")
-        samples = DECODERS[self._format](audio)
-        self.num_frames += len(samples)
-        edges = self._detector.feed(samples) if self._detector else []
+        self.num_frames += len(audio) // self._frame_bytes
+        edges = self._detector.feed(audio) if self._detector else []
         for edge in edges:
             self._move_start(edge)
         return edges
@@ -64,12 +80,12 @@ class InputAudio:
             case SpeechStarted(start_ms):
                 self._start_frames = start_ms * self._rate_hz // 1000
             case SpeechStopped(end_ms):
-                self._start_frames = end_ms * self._rate_hz // 1000
+                self._start_frames = min(end_ms * self._rate_hz // 1000, self.num_frames)
 
     def take(self) -> int:
         """Empty the buffer, forget a turn that began in it, and return its length in ms."""
         buffered_ms = self.buffered_ms
         self._start_frames = self.num_frames
         if self._detector:
-            self._detector.restart(self.num_frames)
+            self._detector.restart()
         return buffered_ms

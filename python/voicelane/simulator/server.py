@@ -38,7 +38,7 @@ _MAX_CONNECTIONS_KEPT = 1000
 class Simulator:
     """Azure Voice Live on the loopback interface, as a realtime model speaks it.
 
-    It listens for speech by its energy, answers with recorded phrases and understands nothing.
+    It listens for speech, answers with recorded phrases and understands nothing.
 
         async with Simulator() as sim:
             connect(endpoint=sim.endpoint, credential=AzureKeyCredential(sim.api_key), ...)

@@ -85,6 +85,11 @@ def new_session(session_id: str, *, model: str, expires_at_s: int) -> Event:
     }
 
 
+def input_channels(session: Event) -> int:
+    """Return how many channels the client sends: two where it brings an echo reference along."""
+    return int((session["input_audio_echo_cancellation"] or {}).get("channels", 1))
+
+
 def turn_settings(session: Event) -> TurnSettings | None:
     """Return how this session finds turns; None where the client says when they end."""
     detection = session["turn_detection"]
