@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import simulate, talk
+from . import bench, simulate, talk
 from .exit_codes import CommandError, ExitCode, print_error
 
 __all__ = ["ExitCode", "main"]
@@ -53,6 +53,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, module, help_text in (
         ("talk", talk, "hold a conversation with an audio file"),
         ("simulate", simulate, "run the simulator of the service"),
+        ("bench", bench, "measure the audio path on this machine"),
     ):
         command = commands.add_parser(
             name,
