@@ -51,6 +51,6 @@ def _bars(ax: Any, name: str, ranked: list[dict[str, Any]]) -> None:
     ends = [one + more for one, more in zip(p50, beyond, strict=True)]
     ax.set_xlim(min(p50) / 2, max(ends) * 3)
     for place, time_us, end in zip(places, p50, ends, strict=True):
-        ax.text(end * 1.08, place, f"{time_us:.2g} us", va="center", fontsize=8)
+        ax.text(end * 1.08, place, f"{time_us:.3g} us", va="center", fontsize=8)
     ax.set_title(name, fontsize=9, loc="left")
     ax.spines[["top", "right"]].set_visible(False)
