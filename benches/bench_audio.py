@@ -1,8 +1,8 @@
 """The audio path beside its peers: `make bench`, `make bench-quick`.
 
-Groups *encode*, *event text*, *decode and playback*. Each library runs in a process of its own on one CPU. A
-round of pytest-benchmark is one such measurement, so its own statistics are the spread between rounds; the
-figures of a call, and what was right or wrong, go into target/bench.json.
+Groups *encode*, *latency of a call*, *event text*, *decode and playback*. Each library runs in a process of
+its own on one CPU. A round of pytest-benchmark is one such measurement, so its own statistics are the spread
+between rounds; the figures of a call, and what was right or wrong, go into target/bench.json.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from peers import PLUGIN, PLUGINS, Peer
+from situations import GROUP, SITUATIONS
 
 from voicelane.cli.bench.conversions import CHUNKS_MS, CONVERSIONS
 from voicelane.cli.bench.encoders import ENCODERS
@@ -47,6 +48,11 @@ def bench_encode(
     if is_quick and chunk_ms != 20:
         pytest.skip("--quick")
     _measure(benchmark, record, peer, group, case, chunk_ms=chunk_ms, is_quick=is_quick)
+
+
+@pytest.mark.parametrize("situation", SITUATIONS)
+def bench_latency(benchmark: Any, record: Any, peer: Peer, situation: str, is_quick: bool) -> None:
+    _measure(benchmark, record, peer, GROUP, situation, is_quick=is_quick)
 
 
 @pytest.mark.parametrize(

@@ -12,12 +12,14 @@ import logging
 import os
 import sys
 
+from situations import GROUP, latency
+
 from voicelane.cli.bench.libraries import NotThere, versions
 from voicelane.cli.bench.measure import measure
 
 
 async def main() -> None:
-    # The plugins want a running loop; nothing here waits in it.
+    # The plugins want a running loop.
     logging.disable(logging.CRITICAL)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
@@ -25,7 +27,11 @@ async def main() -> None:
         job = json.loads(line)
         group, case, library = job.pop("group"), job.pop("case"), job.pop("library")
         try:
-            answer = {"row": measure(group, case, library, **job), "versions": versions()}
+            if group == GROUP:
+                row = await latency(case, library, **job)
+            else:
+                row = measure(group, case, library, **job)
+            answer = {"row": row, "versions": versions()}
         except NotThere as error:
             answer = {"missing": str(error)}
         print(json.dumps(answer), flush=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from peers import ROOT
+from situations import GROUP as LATENCY
 
 from voicelane.cli.bench.conversions import ROOM
 from voicelane.cli.bench.measure import ENCODE, EVENT_TEXT, PLAYBACK
@@ -17,7 +18,7 @@ from voicelane.cli.bench.pictures import draw
 from voicelane.cli.bench.results import load
 from voicelane.cli.bench.table import cases, markdown_table, ranked_rows, tables
 
-PICTURES = {ENCODE: "encode", EVENT_TEXT: "event-text", PLAYBACK: "playback"}
+PICTURES = {ENCODE: "encode", LATENCY: "latency", EVENT_TEXT: "event-text", PLAYBACK: "playback"}
 GAIN = "gain"
 CAVEATS = """\
 - One machine, one run. Compare ratios, not microseconds; take your own by `voicelane bench`.

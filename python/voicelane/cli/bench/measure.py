@@ -51,11 +51,11 @@ def _encode(make: Any, row: Row, case: str, chunk_ms: int) -> Callable[[], objec
     answer = answer_of(conversion, make)
     row["answer"], row["fault"] = asdict(answer), answer.fault
     encode = make(conversion)
-    calls = cycle(_speech_like(conversion, chunk_ms))
+    calls = cycle(speech_like(conversion, chunk_ms))
     return lambda: encode(next(calls))
 
 
-def _speech_like(conversion: Conversion, chunk_ms: int) -> list[bytes]:
+def speech_like(conversion: Conversion, chunk_ms: int) -> list[bytes]:
     """Two voiced partials; no library's time depends on what it hears."""
     low = tone(180.0, conversion.source_hz, 1.0, 6_000.0)
     high = tone(1_430.0, conversion.source_hz, 1.0, 3_000.0)
