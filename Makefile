@@ -10,8 +10,8 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize audit fuzz chaos reliability bench bench-capture bench-playback bench-tracks bench-sessions soak \
-        bench-core instructions \
+        loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-playback bench-tracks bench-sessions \
+        soak bench-core bench-check \
         plots docs clean
 
 help:  ## This list
@@ -91,10 +91,16 @@ reliability: build $(VENV)/.test  ## What was tried to break a session, and what
 	    tests/test_cli_bad_input.py tests/test_config_refused.py tests/test_simulator_conversation.py
 	scripts/reliability
 
-bench: bench-capture bench-playback  ## Capture and playback beside their peers, all in one run each
+# What is measured goes into target/bench.json, and the page and its pictures are made of that alone.
+bench: build $(VENV)/.bench $(VENV)/.videosdk  ## The audio path beside its peers: docs/benchmarks.md and its pictures
+	$(BIN)/python -m pytest benches/bench_audio.py --benchmark-quiet $(BENCH)
+	$(BIN)/python benches/report.py
 
-bench-capture: build $(VENV)/.bench  ## 20 ms of microphone to base64, beside its peers
-	$(BIN)/python -m pytest -q benches/bench_capture.py --benchmark-json=target/bench-capture.json --benchmark-quiet
+bench-quick:  ## The same in 2 minutes: fewer cases, one round
+	@$(MAKE) --no-print-directory bench BENCH=--quick
+
+bench-report: $(VENV)/.bench  ## docs/benchmarks.md again, from target/bench.json
+	$(BIN)/python benches/report.py
 
 bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed and read, beside its peers
 	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
@@ -114,8 +120,8 @@ bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tr
 bench-core:  ## The core alone, by criterion
 	cargo bench --bench capture
 
-instructions:  ## Instructions per call, which no other load disturbs (needs valgrind)
-	benches/count_instructions.sh
+bench-check:  ## Instructions of the hot paths against their baseline: fails on +5 % (needs valgrind)
+	@python3 benches/check_instructions.py
 
 plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.wav
 	$(BIN)/python benches/plot_resampling.py

@@ -27,7 +27,7 @@ from statistics import median
 from time import perf_counter_ns
 from typing import Any
 
-from playback_peers import VIDEOSDK_PYTHON
+from peers import VIDEOSDK_PYTHON
 
 FRAME_S = 0.020
 DELTA = array("h", [n * 7919 % 20_000 - 10_000 for n in range(2_400)]).tobytes()

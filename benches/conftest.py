@@ -1,31 +1,53 @@
-"""Lets the benches use the tests' signals, and prints what they measured as one table."""
+"""Collects what the benches measured into one file, target/bench.json."""
 
-import sys
-from pathlib import Path
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from peers import ROOT
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+from voicelane.cli.bench.results import new_results, save
+
+OUTPUT = ROOT / "target" / "bench.json"
 
 
-def pytest_terminal_summary(
-    terminalreporter: pytest.TerminalReporter, config: pytest.Config
-) -> None:
-    session = getattr(config, "_benchmarksession", None)
-    measured = [bench.extra_info for bench in getattr(session, "benchmarks", [])]
-    measured = [info for info in measured if "p50_us" in info]
-    for conversion in dict.fromkeys(info["conversion"] for info in measured):
-        group = [info for info in measured if info["conversion"] == conversion]
-        ours_us = next((info["p50_us"] for info in group if info["library"] == "voicelane"), None)
-        terminalreporter.section(f"20 ms of {conversion}, microseconds a call")
-        terminalreporter.line(f"{'':30}     p50      p99  x ours  tone SNR  rejection")
-        for info in group:
-            times, ratio, rejection = f"{'wrong':>18}", " " * 8, ""
-            if info["correct"]:
-                times = f"{info['p50_us']:9.2f}{info['p99_us']:9.2f}"
-                ratio = f"{info['p50_us'] / ours_us:8.1f}" if ours_us else ratio
-            if info["rejection_db"] is not None:
-                rejection = f"{info['rejection_db']:8.1f} dB"
-            terminalreporter.line(
-                f"{info['library']:30}{times}{ratio}{info['snr_db']:7.1f} dB{rejection}"
-            )
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quick", action="store_true", help="fewer cases and calls")
+
+
+@pytest.fixture(scope="session")
+def is_quick(pytestconfig: pytest.Config) -> bool:
+    return bool(pytestconfig.getoption("--quick"))
+
+
+@pytest.fixture(scope="session")
+def results(is_quick: bool) -> Iterator[dict[str, Any]]:
+    found = new_results() | {"command": "make bench-quick" if is_quick else "make bench"}
+    yield found
+    OUTPUT.parent.mkdir(exist_ok=True)
+    save(found, OUTPUT)
+
+
+@pytest.fixture
+def record(results: dict[str, Any]) -> Callable[[list[dict[str, Any]]], None]:
+    """Takes the rounds of one case: the row of the median one, and how far they lie apart."""
+
+    def take(answers: list[dict[str, Any]]) -> None:
+        for name, version in answers[0]["versions"].items():
+            known = results["versions"].get(name, version)
+            # The same name in several environments: all that were compared.
+            parts = dict.fromkeys([*known.split(" and "), version])
+            results["versions"][name] = " and ".join(parts)
+        rows = [answer["row"] for answer in answers]
+        if "p50_us" not in rows[0]:
+            results["rows"].append(rows[0])
+            return
+        rows.sort(key=lambda row: float(row["p50_us"]))
+        times = [row["p50_us"] for row in rows]
+        spread = (times[-1] - times[0]) / statistics.median(times)
+        results["rows"].append({**rows[len(rows) // 2], "spread": spread})
+
+    return take

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
-ROOT = Path(__file__).parent.parent
+from peers import VIDEOSDK_PYTHON
+
 LIBRARIES = (
     "voicelane",
     "voicelane track, bytes",
@@ -15,8 +16,6 @@ LIBRARIES = (
     "orjson + pybase64 + bytearray",
     "videosdk-agents",
 )
-# It wants other versions of what voicelane's own environment holds.
-VIDEOSDK_PYTHON = os.environ.get("VIDEOSDK_PYTHON", str(ROOT / ".venv-videosdk-1/bin/python"))
 NEEDS = "needs `make test-videosdk` before, or the variable VIDEOSDK_PYTHON"
 
 

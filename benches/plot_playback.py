@@ -11,7 +11,8 @@ import matplotlib
 
 matplotlib.use("svg")
 import matplotlib.pyplot as plt
-from playback_peers import ROOT, Peer
+from peers import ROOT
+from playback_peers import Peer
 
 SECONDS = (0, 1, 5, 10, 30, 60, 120, 300, 600)
 # In one event, the backlog of videosdk-agents takes 15 s for 600.

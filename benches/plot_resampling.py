@@ -8,25 +8,26 @@ noise (3 steps rms, far below the tone) keeps the 16-bit output from rounding sm
 silence. The floor of such a measurement is about -125 dB.
 """
 
+import base64
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import matplotlib as mpl
 import numpy as np
-import scipy.signal.windows
+import scipy.signal
 
-sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
 import matplotlib.pyplot as plt
-from bench_capture import LIBRARIES, Conversion, calls_of
 
 from audio import Float, from_bytes, to_pcm, tone
-from voicelane._core import Resampler
+from voicelane import Resampler
+from voicelane.cli.bench.conversions import Conversion, chunks
+from voicelane.cli.bench.encoders import ENCODERS, MakeEncoder
 
 SOURCE_HZ, TARGET_HZ = 48_000, 24_000
-CONVERSION = Conversion("48k mono -> 24k", SOURCE_HZ, 1, TARGET_HZ)
+CONVERSION = Conversion(SOURCE_HZ, 1, TARGET_HZ)
 AMPLITUDE = 25_000.0
 COLOURS = {
     "voicelane low_delay": "#0b6e4f",
@@ -48,11 +49,23 @@ def resampler(quality: str, source_hz: int = SOURCE_HZ, target_hz: int = TARGET_
     return process
 
 
-def peer(library: str) -> Process:
+def original(_: Conversion) -> Callable[[bytes], str]:
+    """The plugin of 0.0.60, restated, whose packages clash with ours: one FFT for each chunk."""
+
+    def encode(pcm: bytes) -> str:
+        samples = np.frombuffer(pcm, np.int16).astype(np.float32)
+        output = scipy.signal.resample(samples, len(samples) * TARGET_HZ // SOURCE_HZ)
+        return base64.b64encode(np.clip(output, -32_768, 32_767).astype(np.int16)).decode()
+
+    return encode
+
+
+def peer(make: MakeEncoder) -> Process:
     def process(signal: Float) -> Float:
-        encode = LIBRARIES[library](CONVERSION)
-        texts = map(encode, calls_of(CONVERSION, to_pcm(signal)))
-        return np.concatenate([CONVERSION.off_the_wire(text) for text in texts]).astype(np.float64)
+        encode = make(CONVERSION)
+        calls = chunks(CONVERSION, to_pcm(signal).tobytes(), SOURCE_HZ // 50)
+        texts = map(encode, calls)
+        return np.concatenate([CONVERSION.samples_of(text) for text in texts]).astype(np.float64)
 
     return process
 
@@ -60,10 +73,10 @@ def peer(library: str) -> Process:
 PROCESSES: dict[str, Process] = {
     "voicelane low_delay": resampler("low_delay"),
     "voicelane high": resampler("high"),
-    "soxr HQ": peer("soxr HQ + pybase64"),
-    "PyAV": peer("PyAV + pybase64"),
-    "original (scipy)": peer("original (scipy)"),
-    "audio-resampler": peer("audio-resampler + pybase64"),
+    "soxr HQ": peer(ENCODERS["soxr HQ"].make),
+    "PyAV": peer(ENCODERS["PyAV"].make),
+    "original (scipy)": peer(original),
+    "audio-resampler": peer(ENCODERS["audio-resampler"].make),
 }
 
 

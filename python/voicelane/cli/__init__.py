@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import serve, simulate, talk
+from . import bench, serve, simulate, talk
 from .exit_codes import CommandError, ExitCode, print_error
 
 __all__ = ["ExitCode", "main"]
@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
         ("talk", talk, "hold a conversation with an audio file"),
         ("serve", serve, "serve browsers: a page to talk to the agent"),
         ("simulate", simulate, "run the simulator of the service"),
+        ("bench", bench, "measure the audio path on this machine"),
     ):
         command = commands.add_parser(
             name,

@@ -26,7 +26,7 @@ class ExitCode(IntEnum):
     EMPTY_AUDIO = 12, "the input file holds no audio frame"
     BAD_CHANNELS = 13, "the input file has 0 or more than 8 channels"
     BAD_SAMPLE_RATE = 14, "the input file has a sample rate that is not supported"
-    OUTPUT = 15, "the reply file cannot be written"
+    OUTPUT = 15, "an output file cannot be written"
     NO_CREDENTIAL = 20, "an endpoint is set, but no key or credential"
     REFUSED = 21, "the endpoint refused the call"
     NO_ANSWER = 22, "the endpoint did not answer"

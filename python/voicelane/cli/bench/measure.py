@@ -1,0 +1,90 @@
+"""One library at one job: its answer looked at, then its calls timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from itertools import cycle
+from typing import Any
+
+from .answers import answer_of
+from .conversions import BY_NAME, Conversion, chunks, tone
+from .encoders import ENCODERS
+from .libraries import CannotDo, NotThere
+from .players import (
+    APPENDS,
+    EVENT_FRAMES,
+    PLAYERS,
+    READS,
+    appends_what_it_is_given,
+    event_text,
+    plays_what_it_is_given,
+)
+from .results import Row, distribution, time_calls
+
+ENCODE, PLAYBACK, EVENT_TEXT = "encode", "decode and playback", "event text"
+PLAYBACK_CASE = "100 ms in, 5 x 20 ms out"
+APPEND_CASE = "20 ms of PCM -> append event"
+
+
+def measure(group: str, case: str, library: str, *, chunk_ms: int = 20, seconds: float) -> Row:
+    """One row of the result.
+
+    Raises:
+        NotThere: what it needs is not installed.
+    """
+    registries: dict[str, Any] = {ENCODE: ENCODERS, PLAYBACK: PLAYERS, EVENT_TEXT: APPENDS}
+    found = registries[group][library]
+    if found.missing:
+        raise NotThere(f"{library} needs {', '.join(found.missing)}")
+    row: Row = {"group": group, "case": case, "library": library, "answer": {}, "fault": None}
+    try:
+        call = _MAKERS[group](found.make, row, case, chunk_ms)
+    except CannotDo as error:
+        return {**row, "fault": str(error)}
+    return {**row, **distribution(time_calls(call, seconds))}
+
+
+def _encode(make: Any, row: Row, case: str, chunk_ms: int) -> Callable[[], object]:
+    conversion = BY_NAME[case]
+    row["chunk_ms"] = chunk_ms
+    answer = answer_of(conversion, make)
+    row["answer"], row["fault"] = asdict(answer), answer.fault
+    encode = make(conversion)
+    calls = cycle(speech_like(conversion, chunk_ms))
+    return lambda: encode(next(calls))
+
+
+def speech_like(conversion: Conversion, chunk_ms: int) -> list[bytes]:
+    """Two voiced partials; no library's time depends on what it hears."""
+    low = tone(180.0, conversion.source_hz, 1.0, 6_000.0)
+    high = tone(1_430.0, conversion.source_hz, 1.0, 3_000.0)
+    pcm = conversion.pcm_of([one + other for one, other in zip(low, high, strict=True)])
+    return chunks(conversion, pcm, conversion.frames_of(chunk_ms))
+
+
+def _playback(make: Any, row: Row, _case: str, _chunk_ms: int) -> Callable[[], object]:
+    if not plays_what_it_is_given(make()):
+        row["fault"] = "wrong: it plays something else than it was given"
+    player, text = make(), event_text(bytes(2 * EVENT_FRAMES))
+
+    def turn() -> None:
+        player.push(text)
+        for _ in range(READS):
+            player.pull()
+
+    return turn
+
+
+def _event_text(make: Any, row: Row, _case: str, _chunk_ms: int) -> Callable[[], object]:
+    append, pcm = make(), bytes(range(240)) * 4
+    if not appends_what_it_is_given(append):
+        row["fault"] = "wrong: the event does not hold what it was given"
+    return lambda: append(pcm)
+
+
+_MAKERS: dict[str, Callable[[Any, Row, str, int], Callable[[], object]]] = {
+    ENCODE: _encode,
+    PLAYBACK: _playback,
+    EVENT_TEXT: _event_text,
+}
