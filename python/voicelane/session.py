@@ -409,7 +409,11 @@ class AzureVoiceLive(EventEmitter):
         await old.close()
 
     async def _keep(self, link: Link) -> None:
-        error = await self._keeper.keep(link)
+        try:
+            error: VoiceLiveError | None = await self._keeper.keep(link)
+        except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
+            _log.error("The session met a fault of voicelane itself", exc_info=fault)
+            error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
         self._session_ready_event.clear()
         self.microphone.feed.is_open = False
         self._ended = error
