@@ -48,7 +48,7 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	$(LOOM) cargo test --quiet --test loom_playback
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal  # most of them wait
 
 test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
