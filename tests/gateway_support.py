@@ -11,11 +11,14 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
-from support import TIMEOUT_S
+from support import TIMEOUT_S, reply_pcm
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
 from voicelane.gateway import GATEWAY, CallRequest, Gateway, GatewaySettings, create_app
-from voicelane.simulator import Simulator
+from voicelane.simulator import Reply, Simulator
 
+# It is heard in real time: 0.3 s each are enough of it, and their samples tell them apart.
+SAID = [reply_pcm(0)[9_600:24_000], reply_pcm(1)[9_600:24_000]]
+LONG = Reply("Once upon a time", reply_pcm(0))
 HELLO = {"type": "hello", "protocol": 1, "input_sample_rate_hz": 48_000}
 
 
@@ -89,8 +92,10 @@ class Server:
 
 @asynccontextmanager
 async def gateway(
-    *, tools: Any = (), replies: Any = None, audio_speed: float = 5.0, **settings: Any
+    *, tools: Any = (), replies: Any = None, audio_speed: float = 50.0, **settings: Any
 ) -> AsyncIterator[Server]:
+    if replies is None:
+        replies = [Reply("Hello.", pcm) for pcm in SAID]
     async with Simulator(replies=replies, audio_speed=audio_speed) as sim, ClientSession() as http:
 
         def new_session(call: CallRequest) -> AzureVoiceLive:

@@ -172,6 +172,12 @@ def _session_factory(
 
     def new_session(call: CallRequest) -> AzureVoiceLive:
         config = AzureVoiceLiveConfig(voice=call.voice, turn_detection=call.turn_detection)
+        if call.stream is not None:
+            config = config.with_changes(
+                input_audio_format=call.stream.encoding,
+                input_audio_sampling_rate=call.input_sample_rate_hz,
+                output_audio_format=call.stream.encoding,
+            )
         session = AzureVoiceLive(
             model=args.model,
             endpoint=service.endpoint,
