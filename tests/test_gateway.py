@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway_support import LONG, SAID, Browser, gateway
+from gateway_support import LONG, SAID, Browser, gateway, voiced
 from neighbour import nothing_left
-from support import speech, until
+from support import until
 from voicelane.simulator import Reply, ToolCall
 
 
@@ -19,13 +19,9 @@ async def clean() -> AsyncIterator[None]:
         yield
 
 
-WORDS_FROM_S = 0.7
-
-
 async def speak(browser: Browser, seconds: float) -> None:
-    """A question from its first word on, 20 ms at a time, as fast as the gateway allows."""
-    pcm, rate_hz, _ = speech("barge-in-48k-mono.wav")
-    pcm = pcm[int(WORDS_FROM_S * rate_hz) * 2 :][: int(seconds * rate_hz) * 2]
+    """A question, 20 ms at a time, as fast as the gateway allows."""
+    pcm = voiced(seconds)
     for start in range(0, len(pcm), 1920):
         await browser.websocket.send_bytes(pcm[start : start + 1920])
 

@@ -150,10 +150,9 @@ class Call(ABC):
         playback = self._session.playback
         if playback.is_finished and self._state != "speaking":
             return
-        # The audio is here before the events that came with it are: an interrupt, or the end of the
-        # user's speech, is not to be told after the answer to it.
-        self._session.catch_up()
         waiting = int(playback.buffered_ms * self._rate_hz / 1000)
+        # What came before this audio is told before it: an interrupt, or the end of the user's speech.
+        self._session.catch_up()
         ahead = self._lead.paced_frames(now_s)
         if not waiting:
             if not ahead and self._state == "speaking" and playback.is_finished:
@@ -167,11 +166,13 @@ class Call(ABC):
     def _unfaded(self, num_frames: int) -> bytes:
         """The next frames without the fade of an interrupt, of which this listener dropped the beginning."""
         playback = self._session.playback
-        played = playback.stats()["played_frames"]
+        before = playback.stats()
         pcm, frames = playback.take(num_frames)
-        whole = (
-            playback.stats()["played_frames"] - played
-        )  # the fade comes first, and is not counted
+        after = playback.stats()
+        if after["dropped_frames"] > before["dropped_frames"]:
+            self._session.catch_up()  # there was an interrupt this very moment
+        # The fade comes first, and is not counted as played.
+        whole = after["played_frames"] - before["played_frames"]
         return pcm[BYTES_PER_FRAME * (frames - whole) : BYTES_PER_FRAME * frames]
 
     def _send_frames(self, pcm: bytes, now_s: float) -> None:
