@@ -12,7 +12,7 @@ from typing import Any
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
 from support import TIMEOUT_S, reply_pcm, speech
-from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+from voicelane import AzureVoiceLive
 from voicelane.gateway import GATEWAY, CallRequest, Gateway, GatewaySettings, create_app
 from voicelane.simulator import Reply, Simulator
 
@@ -116,19 +116,12 @@ async def gateway(
 
         def new_session(call: CallRequest) -> AzureVoiceLive:
             requests.append(call)
-            config = AzureVoiceLiveConfig(voice=call.voice, turn_detection=call.turn_detection)
-            if call.stream is not None:
-                config = config.with_changes(
-                    input_audio_format=call.stream.encoding,
-                    input_audio_sampling_rate=call.input_sample_rate_hz,
-                    output_audio_format=call.stream.encoding,
-                )
             calls.append(
                 AzureVoiceLive(
                     model="m",
                     endpoint=sim.endpoint,
                     api_key=sim.api_key,
-                    config=config,
+                    config=call.config(),
                     tools=tools,
                 )
             )

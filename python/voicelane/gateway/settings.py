@@ -5,8 +5,9 @@ from __future__ import annotations
 import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from ..config import AzureVoiceLiveConfig
 from ..session import AzureVoiceLive
 
 DEFAULT_VOICES = (
@@ -35,8 +36,8 @@ class PhoneStream:
     Attributes:
         stream_id: its `streamSid`.
         call_id: its `callSid`, "" where it has none.
-        encoding: of the audio both ways, 8 kHz. A session with the same `input_audio_format` and
-            `output_audio_format` passes it on as it is.
+        encoding: of the audio both ways, 8 kHz. A session that has it too (`CallRequest.config`)
+            passes it on as it is.
         parameters: its `customParameters` but for the token.
     """
 
@@ -63,6 +64,18 @@ class CallRequest:
     turn_detection: str
     input_sample_rate_hz: int
     stream: PhoneStream | None = None
+
+    def config(self, **settings: Any) -> AzureVoiceLiveConfig:
+        """What the client asked for, and what else is given, as the session's settings.
+
+        Raises:
+            ValueError, TypeError: as `AzureVoiceLiveConfig` does.
+        """
+        asked: dict[str, Any] = {"voice": self.voice, "turn_detection": self.turn_detection}
+        if self.stream is not None:
+            asked["input_audio_format"] = asked["output_audio_format"] = self.stream.encoding
+            asked["input_audio_sampling_rate"] = self.input_sample_rate_hz
+        return AzureVoiceLiveConfig(**{**asked, **settings})
 
 
 # Makes the session of a call, not yet connected. The gateway connects and closes it.
