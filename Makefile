@@ -11,7 +11,7 @@ export PIP_QUIET := 1
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-playback bench-tracks bench-sessions \
-        soak bench-core bench-check \
+        bench-gateway soak bench-core bench-check \
         plots docs clean
 
 help:  ## This list
@@ -109,6 +109,9 @@ bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed
 bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
+
+bench-gateway: build  ## Lateness and CPU of a gateway with 200 browsers (BENCH_GATEWAY="--clients 50 --seconds 10")
+	@$(BIN)/python benches/gateway.py $(BENCH_GATEWAY)
 
 soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing lost, nothing grows (SOAK="--minutes 60 --chaos 1")
 	@cargo build --quiet --release --example load_server

@@ -544,9 +544,16 @@ class AzureVoiceLive(EventEmitter):
 
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
+        self.catch_up()
+        if self._link is not None and not self._closing:
+            self._executor.obey(self._link, self._link.conversation.interrupt())
+
+    def catch_up(self) -> None:
+        """Emits what the service has said by now. For who reads `playback` where the order of audio and
+        events counts: audio is there the moment it comes, its events when the event loop has a turn.
+        """
         if self._link is not None and not self._closing:
             self._link.catch_up()
-            self._executor.obey(self._link, self._link.conversation.interrupt())
 
     async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:
         link = await self._ready_link()
