@@ -8,12 +8,16 @@ import wave
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, Page, async_playwright, expect
 
+from gateway_support import Server, gateway
 from support import speech
 
-CHROMIUM = os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+CHROMIUM = (
+    os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
+)
 
 
 def write_conversation(path: Path, pause_s: float) -> Path:
@@ -33,7 +37,6 @@ async def chromium(microphone: Path) -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM,
             args=[
-                "--use-fake-ui-for-media-stream",
                 "--use-fake-device-for-media-stream",
                 f"--use-file-for-fake-audio-capture={microphone}",
                 "--autoplay-policy=no-user-gesture-required",
@@ -43,3 +46,27 @@ async def chromium(microphone: Path) -> AsyncIterator[Browser]:
             yield browser
         finally:
             await browser.close()
+
+
+@asynccontextmanager
+async def open_page(browser: Browser, **options: Any) -> AsyncIterator[Page]:
+    """A page in a profile of its own, which may use the microphone."""
+    context = await browser.new_context(permissions=["microphone"], **options)
+    try:
+        yield await context.new_page()
+    finally:
+        await context.close()
+
+
+@asynccontextmanager
+async def served(page: Page, **settings: Any) -> AsyncIterator[Server]:
+    """A gateway, which the page has left before it stops: it would try to come back."""
+    async with gateway(**settings) as server:
+        yield server
+        await page.goto("about:blank")
+
+
+async def begin_call(page: Page, url: str) -> None:
+    await page.goto(url)
+    await page.get_by_role("button", name="Start call").click()
+    await expect(page.locator("#connection")).to_have_text("Connected")

@@ -36,7 +36,10 @@ const microphone = new Microphone({
 
 const player = new Player({
   started: () => latency.started(),
-  silent: () => latency.silent(),
+  silent() {
+    latency.silent();
+    transcript.cutLast();
+  },
   played: (played) => connection.send({ type: "played", ...played }),
 });
 
@@ -58,7 +61,12 @@ const connection = new Connection({
 });
 
 const handlers = {
-  state: ({ state }) => view.state(state),
+  state({ state }) {
+    view.state(state);
+    if (state !== "user_speaking") return;
+    view.hideEmpty();
+    transcript.userSpeaks();
+  },
   clear({ clear }) {
     latency.interrupted();
     player.clear(clear);

@@ -79,8 +79,6 @@ class Player extends AudioWorkletProcessor {
       this.#fade = Float32Array.from({ length: frames }, (_, i) => {
         return this.#ring[(this.#read + i) % this.#ring.length] * (1 - i / frames);
       });
-    } else {
-      this.port.postMessage({ type: "silent" });
     }
     this.#clear = clear;
     this.#read = this.#start = this.#written;

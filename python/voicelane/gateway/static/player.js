@@ -8,7 +8,7 @@ export class Player {
   analyser = null;
 
   /**
-   * @param on what is told: `started()` and `silent()` (after a clear) when it is so in the speaker,
+   * @param on what is told: `started()` and `silent()` (cut off by a clear) when it is so in the speaker,
    *   `played({clear, frames})` of what was heard since that clear.
    */
   constructor(on) {

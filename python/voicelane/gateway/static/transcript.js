@@ -7,6 +7,8 @@ export class Transcript {
   #scroller;
   #announce;
   #lines = new Map();
+  // Where the user's next text belongs: it may come later than the answer to it.
+  #place = null;
 
   /** @param announce takes what a screen reader is to say. */
   constructor(list, scroller, announce) {
@@ -18,16 +20,24 @@ export class Transcript {
   /** A new call: its ids begin again. What was said before stays. */
   begin() {
     this.#lines.clear();
+    this.#forgetPlace();
     if (this.#list.childElementCount > 0) {
       this.#append(element("li", "divider", "New call. The agent does not know what was said before."));
     }
   }
 
+  /** The user begins to speak; what was said is told later. */
+  userSpeaks() {
+    this.#forgetPlace();
+    this.#place = textLine("user");
+    this.#append(this.#place);
+  }
+
   said({ id, role, text, is_final: isFinal }) {
     const line = this.#line(`text ${id}`, () => {
-      const item = element("li", `line ${role}`);
-      item.append(element("span", "speaker", SPEAKERS[role] ?? role), element("p"));
-      return item;
+      const place = role === "user" ? this.#place : null;
+      if (place) this.#place = null;
+      return place ?? textLine(role);
     });
     line.classList.toggle("partial", !isFinal);
     this.#keepEnd(() => (line.querySelector("p").textContent = text));
@@ -35,8 +45,12 @@ export class Transcript {
   }
 
   cut({ id }) {
-    const speaker = this.#lines.get(`text ${id}`)?.querySelector(".speaker");
-    speaker?.append(element("span", "tag", "interrupted"));
+    markCut(this.#lines.get(`text ${id}`));
+  }
+
+  /** The agent was cut off in what it said last, of which the text may have been complete before. */
+  cutLast() {
+    markCut([...this.#list.querySelectorAll(".agent")].at(-1));
   }
 
   toolCalled({ id, name, arguments: text }) {
@@ -62,9 +76,14 @@ export class Transcript {
     if (!this.#lines.has(key)) {
       const line = make();
       this.#lines.set(key, line);
-      this.#append(line);
+      if (!line.isConnected) this.#append(line);
     }
     return this.#lines.get(key);
+  }
+
+  #forgetPlace() {
+    this.#place?.remove();
+    this.#place = null;
   }
 
   #append(item) {
@@ -78,6 +97,18 @@ export class Transcript {
     change();
     if (wasAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
+}
+
+function markCut(line) {
+  if (!line || line.classList.contains("cut")) return;
+  line.classList.add("cut");
+  line.querySelector(".speaker").append(element("span", "tag", "interrupted"));
+}
+
+function textLine(role) {
+  const line = element("li", `line ${role} partial`);
+  line.append(element("span", "speaker", SPEAKERS[role] ?? role), element("p"));
+  return line;
 }
 
 function element(name, className = "", text = "") {
