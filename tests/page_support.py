@@ -13,15 +13,20 @@ from typing import Any
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from gateway_support import Server, gateway
-from support import speech
+from support import reply_pcm, speech
+from voicelane.simulator import Reply
 
 CHROMIUM = (
     os.environ.get("CHROMIUM") or shutil.which("chromium") or shutil.which("chromium-browser")
 )
 
 
+# Longer than the pause of the microphone.
+LONG = Reply("Hello, I can hear you well. How can I help?", reply_pcm(0))
+
+
 def write_conversation(path: Path, pause_s: float) -> Path:
-    """A WAV that Chromium plays in a loop: 1.6 s of speech, and a pause in which the agent begins to answer."""
+    """A WAV that Chromium plays in a loop: 1.6 s of speech, and a pause for the agent to begin in."""
     pcm, rate_hz, _ = speech("barge-in-48k-mono.wav")
     silence = bytes(2 * int(pause_s / 2 * rate_hz))
     with wave.open(str(path), "wb") as file:
@@ -61,6 +66,7 @@ async def open_page(browser: Browser, **options: Any) -> AsyncIterator[Page]:
 @asynccontextmanager
 async def served(page: Page, **settings: Any) -> AsyncIterator[Server]:
     """A gateway, which the page has left before it stops: it would try to come back."""
+    settings.setdefault("replies", [LONG])
     async with gateway(**settings) as server:
         yield server
         await page.goto("about:blank")
