@@ -44,13 +44,17 @@ const player = new Player({
 });
 
 const connection = new Connection({
-  connecting: () => view.phase("connecting"),
+  connecting() {
+    view.phase("connecting");
+    showMicrophone();
+  },
   ready,
   message: (message) => handlers[message.type]?.(message),
   audio: (buffer) => player.write(buffer),
   waiting(closed) {
     player.close();
     view.phase("waiting", closed.delayMs);
+    showMicrophone();
     view.notice("call", { ...waiting(closed), action: ["Try now", () => connection.retry()] });
   },
   ended(closed) {
@@ -113,6 +117,7 @@ function ready(message) {
 function takeOptions({ voice, turn_detection }) {
   options = { voice, turn_detection };
   view.options(options);
+  showMicrophone();
 }
 
 async function start() {
@@ -174,7 +179,8 @@ function tellMicrophone() {
 }
 
 function showMicrophone() {
-  view.microphone({ isInCall, isMissing: !microphone.isOpen, isMuted, canSpeak: canSpeak() });
+  const { isReady } = connection;
+  view.microphone({ isInCall, isReady, isMissing: !microphone.isOpen, isMuted, canSpeak: canSpeak() });
 }
 
 function toggleMute() {
@@ -194,7 +200,6 @@ function interrupt() {
 }
 
 function changeOptions() {
-  elements.talk.hidden = elements["turn-detection"].value !== "none";
   const { voice, turn_detection } = hello();
   connection.send({ type: "options", voice, turn_detection });
 }

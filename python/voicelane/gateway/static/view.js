@@ -65,16 +65,14 @@ export class View {
     this.#elements.session.textContent = session_id ?? "none";
   }
 
-  /** `canSpeak`: there is a call with a microphone that is not muted. */
-  microphone({ isInCall, isMissing, isMuted, canSpeak }) {
+  /** `isReady`: the gateway listens; `canSpeak`: to a microphone that is not muted. */
+  microphone({ isInCall, isReady, isMissing, isMuted, canSpeak }) {
     const { mute, talk, hint } = this.#elements;
     mute.disabled = !isInCall;
     mute.textContent = isMissing && isInCall ? "Use microphone" : isMuted ? "Unmute" : "Mute";
     mute.setAttribute("aria-pressed", String(isMuted));
-    talk.disabled = !canSpeak;
-    hint.textContent = !isInCall
-      ? "Your microphone is on during the call only."
-      : isMissing ? "No microphone. Write to the agent." : isMuted ? "You are muted." : "Speak whenever you like.";
+    talk.disabled = !(isReady && canSpeak);
+    hint.textContent = microphoneHint({ isInCall, isReady, isMissing, isMuted, isPushToTalk: !talk.hidden });
   }
 
   /** Tells of something, in the place of what was told before. `action` is `[label, run]`. */
@@ -130,6 +128,14 @@ export class View {
     show();
     this.#countdown = setInterval(show, 250);
   }
+}
+
+function microphoneHint({ isInCall, isReady, isMissing, isMuted, isPushToTalk }) {
+  if (!isInCall) return "Your microphone is on during the call only.";
+  if (!isReady) return "One moment.";
+  if (isMissing) return "No microphone. Write to the agent.";
+  if (isMuted) return "You are muted.";
+  return isPushToTalk ? "Hold the button, or Space, while you speak." : "Speak whenever you like.";
 }
 
 /** "Ava (en-US)" from "en-US-AvaNeural". */
