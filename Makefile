@@ -12,7 +12,7 @@ export PIP_QUIET := 1
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-playback bench-tracks bench-sessions \
         bench-gateway soak bench-core bench-check \
-        plots docs clean
+        plots screenshots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -130,6 +130,9 @@ plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.w
 	$(BIN)/python benches/plot_resampling.py
 	$(BIN)/python benches/plot_playback.py
 	$(BIN)/python benches/record_barge_in.py
+
+screenshots: build $(VENV)/.test  ## The pictures of the gateway's page (needs Chromium)
+	$(BIN)/python scripts/gateway-screenshots
 
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
