@@ -143,6 +143,7 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
+	@scripts/system-packages espeak-ng
 	@$(BIN)/python -m pip install --group test
 	@touch $@
 

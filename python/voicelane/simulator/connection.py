@@ -43,6 +43,7 @@ class Connection:
         expect: Expect,
         unanswered: list[str],
         writer: RecordingWriter | None,
+        is_slow: bool,
     ) -> None:
         self.received = record.received
         self.audio = record.audio
@@ -58,9 +59,11 @@ class Connection:
         self._expect = expect
         self._unanswered = unanswered
         self._writer = writer
+        self._is_slow = is_slow
         self._loop = asyncio.get_running_loop()
         # Held while the conversation moves on and until what it said is sent: keeps the order.
         self._sending = asyncio.Lock()
+        self._due_s: float | None = None
         self._rescheduled = asyncio.Event()
         self._news = asyncio.Event()
         self._closing: asyncio.Future[tuple[int | None, str]] = self._loop.create_future()
@@ -146,7 +149,7 @@ class Connection:
         """Serve the client until one side closes."""
         try:
             async with self._sending:
-                await self._send(self._conversation.open())
+                await self._move(self._conversation.open)
             async with asyncio.TaskGroup() as tasks:
                 listener = tasks.create_task(self._listen(), name="simulator-listener")
                 speaker = tasks.create_task(self._speak(), name="simulator-speaker")
@@ -195,11 +198,7 @@ class Connection:
             if self._writer is not None:
                 self._writer.take_message(message.data)
             async with self._sending:
-                due_s = self._conversation.due_s
-                events = self._conversation.receive(message.data, self._loop.time())
-                if self._conversation.due_s != due_s:
-                    self._rescheduled.set()
-                await self._send(events)
+                await self._move(self._conversation.receive, message.data, self._loop.time())
             self._tell_news()
 
     async def _speak(self) -> None:
@@ -207,19 +206,29 @@ class Connection:
             await self._wait_until_due()
             async with self._sending:
                 if self._is_due():  # still: a message may have cancelled it meanwhile
-                    await self._send(self._conversation.advance(self._loop.time()))
+                    await self._move(self._conversation.advance, self._loop.time())
                     self._tell_news()
             await asyncio.sleep(0)  # at infinite speed, let the others have their turn
 
+    async def _move(self, step: Callable[..., list[Event]], *arguments: object) -> None:
+        """Let the conversation move on, in a thread if it is slow, and send what it says."""
+        if self._is_slow:
+            events = await asyncio.to_thread(step, *arguments)
+        else:
+            events = step(*arguments)
+        due_s, self._due_s = self._due_s, self._conversation.due_s
+        if self._due_s != due_s:
+            self._rescheduled.set()
+        await self._send(events)
+
     def _is_due(self) -> bool:
-        due_s = self._conversation.due_s
-        return due_s is not None and due_s <= self._loop.time()
+        return self._due_s is not None and self._due_s <= self._loop.time()
 
     async def _wait_until_due(self) -> None:
         while not self._is_due():
             self._rescheduled.clear()
             with suppress(TimeoutError):  # the time has come
-                async with asyncio.timeout_at(self._conversation.due_s):
+                async with asyncio.timeout_at(self._due_s):
                     await self._rescheduled.wait()
 
     async def _send(self, events: list[Event]) -> None:

@@ -18,6 +18,7 @@ from .connection import Connection
 from .conversation import Conversation
 from .events import Ids
 from .faults import NO_FAULTS, Faults
+from .local_speech import LocalSpeech
 from .record import Record
 from .recording import RecordingWriter, read_recording
 from .replay import Replay
@@ -38,7 +39,7 @@ _MAX_CONNECTIONS_KEPT = 1000
 class Simulator:
     """Azure Voice Live on the loopback interface, as a realtime model speaks it.
 
-    It listens for speech, answers with recorded phrases and understands nothing.
+    It listens for speech, answers with recorded phrases and understands nothing, unless `speech` is set.
 
         async with Simulator() as sim:
             connect(endpoint=sim.endpoint, credential=AzureKeyCredential(sim.api_key), ...)
@@ -56,6 +57,8 @@ class Simulator:
         replay: A recording to serve to each connection, in place of a scenario.
         replay_timing: Keep the times of the recording, too; they do without `audio_speed`.
         record: A folder to write each connection to, as a recording.
+        speech: Understand the words of the user, and say any text. What the user said is then the one
+            of the scenario's `user_transcripts` that is most like it, or, where there are none, any words.
         audio_speed: How many times faster than real time replies are sent; `math.inf` for as fast
             as possible.
         delta_ms: How much audio one `response.audio.delta` carries.
@@ -73,7 +76,7 @@ class Simulator:
     Raises:
         ValueError: An argument is out of range, or a file is not as it should be (`ScenarioError`).
         OSError: A file cannot be read.
-        ImportError: There is a file, and pyyaml is not installed.
+        ImportError: There is a file, and pyyaml is not installed; or what `speech` needs is not.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class Simulator:
         replay: str | PathLike[str] | None = None,
         replay_timing: bool = False,
         record: str | PathLike[str] | None = None,
+        speech: bool = False,
         audio_speed: float = 5.0,
         delta_ms: int = 100,
         faults: Faults = NO_FAULTS,
@@ -104,9 +108,12 @@ class Simulator:
             raise ValueError("scenario: expected no replies and user_transcripts beside it")
         if replay is not None and (scenario is not None or replies or user_transcripts):
             raise ValueError("replay: expected no scenario, replies and user_transcripts beside it")
+        if replay is not None and speech:
+            raise ValueError("replay: expected no speech beside it")
         if scenario is None:
             scenario = Scenario.of_replies(replies, user_transcripts)
         self._scenario = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+        self._speech = LocalSpeech(self._scenario.user_transcripts) if speech else None
         self._replay = None if replay is None else read_recording(replay)
         self._replay_timing = replay_timing
         if self._replay is not None:
@@ -144,6 +151,8 @@ class Simulator:
     async def __aenter__(self) -> Self:
         """Listen; OSError if the port is taken."""
         await self._start(self._port)
+        if self._speech is not None:
+            self._speech.open()
         return self
 
     async def __aexit__(
@@ -154,6 +163,8 @@ class Simulator:
     ) -> None:
         """Close every connection and stop listening."""
         await self._stop(1001, "simulator stops")
+        if self._speech is not None:
+            self._speech.close()
 
     async def restart(self, *, code: int | None = 1012, down_s: float = 0.0) -> None:
         """Stop, be away for `down_s`, and start again at the same port.
@@ -219,7 +230,7 @@ class Simulator:
         websocket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES)
         await websocket.prepare(request)
         record = Record(self._kept_audio_bytes)
-        responder = Responder(self._voice, self._scenario)
+        responder = Responder(self._voice, self._scenario, self._speech)
         conversation: Conversation | Replay
         if self._replay is not None:
             conversation = Replay(self._replay, record, keeps_time=self._replay_timing)
@@ -239,6 +250,7 @@ class Simulator:
             record,
             expect=self._scenario.expect,
             unanswered=responder.unanswered,
+            is_slow=responder.understands,
             writer=None if self._folder is None else RecordingWriter(self._folder),
         )
         self.connections.append(connection)
