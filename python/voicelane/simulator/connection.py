@@ -10,16 +10,20 @@ from pathlib import Path
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from .conversation import Conversation
-from .event_faults import EventFaults
+from .event_faults import EventFaults, error_event, session_expired
 from .events import Event
 from .expectations import Expect
 from .faults import NO_FAULTS, Faults
+from .limits import Limits
 from .record import Record
 from .recording import RecordingWriter
 from .replay import Replay
 from .wire import Wire
 
 _CLOSE_TIMEOUT_S = 1.0
+_TOO_FAST = error_event(
+    "rate_limit_error", "rate_limit_exceeded", "Audio comes too far ahead of real time."
+)
 
 
 class Connection:
@@ -40,6 +44,7 @@ class Connection:
         conversation: Conversation | Replay,
         record: Record,
         *,
+        limits: Limits,
         expect: Expect,
         unanswered: list[str],
         writer: RecordingWriter | None,
@@ -56,11 +61,13 @@ class Connection:
         assert isinstance(request.transport, Wire)
         self._wire = request.transport
         self._event_faults = EventFaults(self._wire.faults)
+        self._limits = limits
         self._expect = expect
         self._unanswered = unanswered
         self._writer = writer
         self._is_slow = is_slow
         self._loop = asyncio.get_running_loop()
+        self._opened_s = self._loop.time()
         # Held while the conversation moves on and until what it said is sent: keeps the order.
         self._sending = asyncio.Lock()
         self._due_s: float | None = None
@@ -153,9 +160,11 @@ class Connection:
             async with asyncio.TaskGroup() as tasks:
                 listener = tasks.create_task(self._listen(), name="simulator-listener")
                 speaker = tasks.create_task(self._speak(), name="simulator-speaker")
+                expiry = tasks.create_task(self._expire(), name="simulator-expiry")
                 await asyncio.wait((listener, self._closing), return_when=asyncio.FIRST_COMPLETED)
                 listener.cancel()
                 speaker.cancel()
+                expiry.cancel()
             # Only now: aiohttp waits for the client's close only if nobody else reads.
             await self._finish_close()
         finally:
@@ -200,6 +209,21 @@ class Connection:
             async with self._sending:
                 await self._move(self._conversation.receive, message.data, self._loop.time())
             self._tell_news()
+            if self._is_too_fast():
+                await self.send(_TOO_FAST)
+                self._begin_close(1008, "audio too fast")
+
+    def _is_too_fast(self) -> bool:
+        limit_ms = self._limits.audio_ahead_ms
+        if limit_ms is None or isinstance(self._conversation, Replay):
+            return False
+        elapsed_ms = (self._loop.time() - self._opened_s) * 1000
+        return self._conversation.audio_ms - elapsed_ms > limit_ms
+
+    async def _expire(self) -> None:
+        await asyncio.sleep(self._limits.session_s)
+        await self.send(session_expired())
+        self._begin_close(1001, "session expired")
 
     async def _speak(self) -> None:
         while True:

@@ -138,6 +138,11 @@ class Conversation:
         return self._stamped(events)
 
     @property
+    def audio_ms(self) -> int:
+        """How much audio was appended so far."""
+        return self._input.end_ms
+
+    @property
     def due_s(self) -> float | None:
         """When `advance` is to be called, on the clock of `receive`; None if nothing is to come."""
         response = self._response

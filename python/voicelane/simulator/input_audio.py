@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from voicelane._core import VoiceActivity
 
 from .events import Event, RequestError
+from .formats import Encoding
 from .session_options import input_channels, turn_settings
 from .speech import SpeechEdge, SpeechStarted, SpeechStopped, TurnDetector
 
@@ -25,7 +26,7 @@ class Clip:
     """
 
     audio: bytes
-    encoding: str
+    encoding: Encoding
     rate_hz: int
     num_channels: int
 
@@ -51,7 +52,7 @@ class InputAudio:
 
     def configure(self, session: Event) -> None:
         """Take over the audio format and the turn detection of `session`."""
-        encoding: str = session["input_audio_format"]
+        encoding: Encoding = session["input_audio_format"]
         self._rate_hz: int = session["input_audio_sampling_rate"]
         num_channels = input_channels(session)
         self._num_channels = num_channels
@@ -68,7 +69,7 @@ class InputAudio:
         if self._kept is not None and self._stream != stream:
             self._kept.clear()
         self._stream = stream
-        self._encoding = encoding
+        self._encoding: Encoding = encoding
 
     def _ms(self, num_frames: int) -> int:
         return num_frames * 1000 // self._rate_hz

@@ -12,6 +12,7 @@ import wave
 from collections.abc import Sequence
 from functools import lru_cache
 from io import BytesIO
+from typing import Literal
 
 from voicelane._core import CaptureEncoder, Resampler
 
@@ -142,7 +143,7 @@ def _mono_16_khz(clip: Clip) -> bytes:
 
 
 @lru_cache
-def _levels(encoding: str) -> dict[int, bytes]:
+def _levels(encoding: Literal["g711_ulaw", "g711_alaw"]) -> dict[int, bytes]:
     """A sample for each code word of G.711, found by encoding every sample."""
     samples = range(-32768, 32768)
     pcm = b"".join(sample.to_bytes(2, "little", signed=True) for sample in samples)

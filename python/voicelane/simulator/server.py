@@ -18,6 +18,7 @@ from .connection import Connection
 from .conversation import Conversation
 from .events import Ids
 from .faults import NO_FAULTS, Faults
+from .limits import ConnectionRate, Limits
 from .local_speech import LocalSpeech
 from .record import Record
 from .recording import RecordingWriter, read_recording
@@ -29,8 +30,6 @@ from .scenario_file import read_scenario
 from .wire import Wire
 
 PATH = "/voice-live/realtime"
-MAX_MESSAGE_BYTES = 15 * 1024 * 1024
-SESSION_S = 60 * 60
 _HEARTBEAT_S = 30.0
 _SHUTDOWN_TIMEOUT_S = 1.0
 _MAX_CONNECTIONS_KEPT = 1000
@@ -63,6 +62,7 @@ class Simulator:
             as possible.
         delta_ms: How much audio one `response.audio.delta` carries.
         faults: What goes wrong; by default what the scenario says.
+        limits: How much clients may do; by default as the service, but for the number of connections.
         seed: Makes the ids: the same seed, the same ids.
         kept_audio_bytes: How much audio of each connection is kept for tests.
         ssl_context: Serve `wss` with its certificate.
@@ -96,6 +96,7 @@ class Simulator:
         audio_speed: float = 5.0,
         delta_ms: int = 100,
         faults: Faults = NO_FAULTS,
+        limits: Limits | None = None,
         seed: int = 0,
         kept_audio_bytes: int = 4 * 1024 * 1024,
         ssl_context: ssl.SSLContext | None = None,
@@ -123,6 +124,8 @@ class Simulator:
         self.bearer_token = bearer_token
         self.faults = self._scenario.faults if faults is NO_FAULTS else faults
         self.connections: deque[Connection] = deque(maxlen=_MAX_CONNECTIONS_KEPT)
+        self._limits = limits or Limits()
+        self._rate = ConnectionRate(self._limits.connections_per_minute)
         self._host = host
         self._port = port
         self._audio_speed = audio_speed
@@ -227,7 +230,9 @@ class Simulator:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        websocket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES)
+        websocket = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_S, max_msg_size=self._limits.message_bytes
+        )
         await websocket.prepare(request)
         record = Record(self._kept_audio_bytes)
         responder = Responder(self._voice, self._scenario, self._speech)
@@ -239,7 +244,7 @@ class Simulator:
                 model=request.query.get("model", "agent"),
                 responder=responder,
                 ids=Ids(f"{self._seed}/{index}"),
-                expires_at_s=int(time.time()) + SESSION_S,
+                expires_at_s=int(time.time() + self._limits.session_s),
                 audio_speed=self._audio_speed,
                 record=record,
             )
@@ -248,6 +253,7 @@ class Simulator:
             websocket,
             conversation,
             record,
+            limits=self._limits,
             expect=self._scenario.expect,
             unanswered=responder.unanswered,
             is_slow=responder.understands,
@@ -267,10 +273,8 @@ class Simulator:
         faults = request.transport.faults
         status = faults.refuse_with_status
         if status is not None:
-            refusal = _error(status, str(status), f"The simulator refuses with {status}.")
-            if faults.retry_after_s is not None:
-                refusal.headers["Retry-After"] = str(faults.retry_after_s)
-            return refusal
+            message = f"The simulator refuses with {status}."
+            return _error(status, str(status), message, faults.retry_after_s)
         if not self._is_authorized(request):
             message = "Access denied due to invalid subscription key, token or wrong API endpoint."
             return _error(401, "401", message)
@@ -281,6 +285,10 @@ class Simulator:
         if not query.get("model") and not (has_agent and query.get("agent-project-name")):
             message = "Missing required query parameter: 'model', or an agent and its project."
             return _error(400, "BadRequest", message)
+        wait_s = self._rate.accept()
+        if wait_s is not None:
+            message = f"Too many new connections: retry after {wait_s} seconds."
+            return _error(429, "429", message, wait_s)
         return None
 
     def _is_authorized(self, request: web.Request) -> bool:
@@ -304,9 +312,10 @@ def _is_same(given: str, secret: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.encode())
 
 
-def _error(status: int, code: str, message: str) -> web.Response:
+def _error(status: int, code: str, message: str, retry_after_s: int | None = None) -> web.Response:
     body = {"error": {"code": code, "message": message}}
-    return web.json_response(body, status=status)
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return web.json_response(body, status=status, headers=headers)
 
 
 async def serve(
