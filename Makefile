@@ -149,6 +149,7 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
+	@scripts/system-packages espeak-ng chromium
 	@$(BIN)/python -m pip install --group test
 	@touch $@
 
