@@ -120,7 +120,7 @@ def check_messages(messages: list[bytes]) -> int:
     """Whatever a client sends, the simulator answers with events or an error."""
     conversation = Conversation(
         model="m",
-        responder=Responder(_VOICE, None, None),
+        responder=Responder(_VOICE),
         ids=Ids(0),
         expires_at_s=1,
         audio_speed=1e6,

@@ -160,11 +160,15 @@ def test_session_updated_is_what_the_service_answered(name: str) -> None:
     created, updated = recorded(name, "received")[:2]
     update = recorded(name, "sent")[0]
     own = {"id": talk.created["session"]["id"], "expires_at": 1_784_668_572}
+    own |= {"greeting": None, "handoff": None}  # in recordings of two months later
     own_instructions = {"instructions": talk.created["session"]["instructions"]}
     assert talk.created["session"] == created["session"] | own | own_instructions
 
     (answer,) = talk.send("session.update", session=update["session"])
 
+    transcription = updated["session"]["input_audio_transcription"]
+    if transcription is not None:
+        transcription["delay"] = None
     assert answer["session"] == updated["session"] | own
 
 
@@ -322,6 +326,8 @@ def test_output_formats(name: str, where: str) -> None:
     duration_s = len(original) / 24000
     assert len(samples) == int(duration_s * rate_hz)
     assert talk.now_s - 100 == pytest.approx(duration_s, abs=0.001)
+    if rate_hz % 8000:
+        return
     # The same sound, and not late: at 8 kHz, sample by sample, but for what is above 4 kHz.
     ours = samples[:: rate_hz // 8000]
     theirs = DECODERS["pcm16"](OUTPUT_FORMATS["pcm16_8000hz"].encoded(VOICE.bundled[0].pcm))
@@ -408,10 +414,10 @@ def test_cancel() -> None:
 def test_one_response_at_a_time() -> None:
     talk = Talk()
     response_id = the(talk.say("Hello"), "response.created")["response"]["id"]
-    error = talk.error("response.create")
+    error = talk.error("response.create", response={"cancel_previous": False})
     assert error["code"] == "conversation_already_has_active_response"
     assert response_id in error["message"]
-    events = talk.send("response.create", response={"cancel_previous": True}) + talk.play()
+    events = talk.send("response.create") + talk.play()
     assert order(events) == CANCELLED + REPLY_EVENTS
 
 
@@ -731,7 +737,7 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
     (update(modalities=["audio", "smell"]), "invalid_value", "session.modalities"),
     (update(instructions=None), "invalid_type", "session.instructions"),
     (update(input_audio_format="mp3"), "invalid_value", "session.input_audio_format"),
-    (update(input_audio_sampling_rate=44100), "invalid_value", "session.input_audio_sampling_rate"),
+    (update(input_audio_sampling_rate=11025), "invalid_value", "session.input_audio_sampling_rate"),
     (
         update(input_audio_format="g711_ulaw", input_audio_sampling_rate=16000),
         "invalid_value",
@@ -800,8 +806,8 @@ REFUSED: list[tuple[dict[str, Any], str, str | None]] = [
         "response.output_audio_format",
     ),
     (
-        {"type": "response.create", "response": {"conversation": "none"}},
-        "unsupported_value",
+        {"type": "response.create", "response": {"conversation": "other"}},
+        "invalid_value",
         "response.conversation",
     ),
     (

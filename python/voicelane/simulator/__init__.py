@@ -8,7 +8,9 @@ The layers, none of which knows the one above:
     conversation    one session's state; no I/O, no clock
     replay          the same of a recording
     response        the events of one answer, in order
-    items, session_options, input_audio, speech, responder, formats
+    output_factory, outputs   what an answer says
+    history, items, mcp, session_options, session_defaults, models
+    input_audio, speech, responder, formats
     scenario, expectations, recording
                     what is answered, what the client must do, what was said; as files, too
     events          ids, refusals, reading fields
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .expectations import Expect
     from .faults import Faults
-    from .replies import Reply, ToolCall
+    from .replies import McpCall, Reply, ToolCall
     from .scenario import Scenario, Turn
     from .scenario_file import read_scenario
     from .server import Simulator, serve
@@ -33,6 +35,7 @@ __all__ = [
     "Connection",
     "Expect",
     "Faults",
+    "McpCall",
     "Reply",
     "Scenario",
     "ScenarioError",
@@ -48,6 +51,7 @@ _MODULES = {
     "Connection": "connection",
     "Expect": "expectations",
     "Faults": "faults",
+    "McpCall": "replies",
     "Reply": "replies",
     "Scenario": "scenario",
     "ScenarioError": "yaml_nodes",
