@@ -8,7 +8,9 @@ The layers, none of which knows the one above:
     conversation    one session's state; no I/O, no clock
     replay          the same of a recording
     response        the events of one answer, in order
-    items, session_options, input_audio, speech, responder, formats
+    output_factory, outputs   what an answer says
+    history, items, mcp, session_options, session_defaults, models
+    input_audio, speech, responder, formats
     local_speech, recogniser        words heard and texts said, in programs of their own
     scenario, expectations, recording
                     what is answered, what the client must do, what was said; as files, too
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from .expectations import Expect
     from .faults import Faults
     from .limits import Limits
-    from .replies import Reply, ToolCall
+    from .replies import McpCall, Reply, ToolCall
     from .scenario import Scenario, Turn
     from .scenario_file import read_scenario
     from .server import Simulator, serve
@@ -36,6 +38,7 @@ __all__ = [
     "Expect",
     "Faults",
     "Limits",
+    "McpCall",
     "Reply",
     "Scenario",
     "ScenarioError",
@@ -52,6 +55,7 @@ _MODULES = {
     "Expect": "expectations",
     "Faults": "faults",
     "Limits": "limits",
+    "McpCall": "replies",
     "Reply": "replies",
     "Scenario": "scenario",
     "ScenarioError": "yaml_nodes",

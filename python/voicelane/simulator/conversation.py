@@ -6,10 +6,9 @@ back, and calls `advance` when `due_s` has come.
 
 from __future__ import annotations
 
-import json
 from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from voicelane._core import append_audio
 
@@ -17,37 +16,33 @@ from .events import (
     Event,
     Ids,
     RequestError,
-    json_name,
+    error_event,
     not_one_of,
+    parsed,
+    required_array,
     required_base64,
-    required_int,
     required_object,
     required_str,
     tokens_of,
-    wrong_type,
 )
-from .formats import OUTPUT_FORMATS
+from .history import History, created_event, truncate
 from .input_audio import InputAudio
-from .items import History, Item, item_from_request
+from .items import Item, item_from_request, spoken_item
+from .mcp import McpServers
+from .models import is_cascaded
+from .output_factory import OutputFactory
+from .outputs import Output, SpeechOutput
 from .record import Record
-from .replies import Reply, ToolCall
 from .responder import Responder
-from .response import (
-    Output,
-    Response,
-    SpeechOutput,
-    TextOutput,
-    ToolCallOutput,
-    pre_generated_reply,
-    response_data,
-)
-from .session_options import merged_session, new_session
+from .response import Response, flag, is_out_of_band, pre_generated_reply, response_data
+from .session_defaults import new_session
+from .session_options import merged_session
 from .speech import SpeechStarted, SpeechStopped
+from .transcription import transcribe
 
 _TRANSCRIPTION_DELAY_S = 0.15
 _UNSUPPORTED_TYPES = frozenset(
     {
-        "output_audio_buffer.clear",
         "session.avatar.connect",
         "input_text.delta",
         "input_text.done",
@@ -59,6 +54,14 @@ _UNSUPPORTED_TYPES = frozenset(
         "transcription_session.update",
     }
 )
+
+
+class _Untold(NamedTuple):
+    """A spoken turn whose words are to come."""
+
+    due_s: float
+    item: Item
+    previous_id: str | None
 
 
 class Conversation:
@@ -88,13 +91,18 @@ class Conversation:
         self._audio_speed = audio_speed
         self._record = record
         self._id = ids.new("conv")
-        self._history = History()
+        self._is_cascaded = is_cascaded(model)
+        self._history = History(is_cascaded=self._is_cascaded)
+        self._mcp = McpServers(self._history, ids)
+        self._outputs = OutputFactory(
+            ids, responder.voice, self._mcp, is_cascaded=self._is_cascaded
+        )
         self._response: Response | None = None
         self._owes_response = False  # a turn ended while a response was not to be interrupted
         self._turn_item_id: str | None = None
         self._turn_start_ms = 0
         self._spoken: tuple[Item, float] | None = None  # the last audio item and when it began
-        self._transcriptions: deque[tuple[float, Item]] = deque()  # of recent turns
+        self._transcriptions: deque[_Untold] = deque()  # of recent turns
         self.session = new_session(ids.new("sess"), model=model, expires_at_s=expires_at_s)
         self._input = InputAudio(self.session, keeps_audio=responder.understands)
         self._handlers: dict[str, Callable[[Event, float], list[Event]]] = {
@@ -103,9 +111,10 @@ class Conversation:
             "input_audio_buffer.commit": self._commit,
             "input_audio_buffer.clear": self._clear,
             "conversation.item.create": self._create_item,
-            "conversation.item.retrieve": self._retrieve_item,
-            "conversation.item.delete": self._delete_item,
-            "conversation.item.truncate": self._truncate_item,
+            "conversation.item.retrieve": lambda event, _: self._history.retrieve(event),
+            "conversation.item.delete": lambda event, _: self._history.delete(event),
+            "conversation.item.truncate": lambda event, _: self._history.truncate(event),
+            "output_audio_buffer.clear": self._clear_output,
             "response.create": self._create_response,
             "response.cancel": self._cancel_response,
         }
@@ -131,10 +140,10 @@ class Conversation:
             audio = append_audio(text) if isinstance(text, str) and text.isascii() else None
             if audio is not None and self._input.is_whole(audio):
                 return self._stamped(self._take_audio(audio, now_s))
-            event = _parsed(text)
+            event = parsed(text)
             events = self._handle(event, now_s)
         except RequestError as refusal:
-            events = [_error_event(refusal, event)]
+            events = [error_event(refusal, event)]
         return self._stamped(events)
 
     @property
@@ -147,17 +156,17 @@ class Conversation:
         """When `advance` is to be called, on the clock of `receive`; None if nothing is to come."""
         response = self._response
         due = [] if response is None else [self._delta_due_s(response)]
-        due += [due_s for due_s, _ in self._transcriptions]
+        due += [untold.due_s for untold in self._transcriptions]
         return min(due, default=None)
 
     def advance(self, now_s: float) -> list[Event]:
         """Return the events that are next: a delta, the end of a response, a transcription."""
         response = self._response
-        transcription_s = self._transcriptions[0][0] if self._transcriptions else None
-        if transcription_s is not None and (
-            response is None or transcription_s <= self._delta_due_s(response)
+        if self._transcriptions and (
+            response is None or self._transcriptions[0].due_s <= self._delta_due_s(response)
         ):
-            return self._stamped(self._transcribe(self._transcriptions.popleft()[1]))
+            events = self._transcribe(self._transcriptions.popleft())
+            return self._stamped(events + self._settle(now_s))
         if response is None:
             return []
         events = response.advance()
@@ -169,7 +178,7 @@ class Conversation:
         return [{"event_id": self._ids.new("event"), **event} for event in events]
 
     def _delta_due_s(self, response: Response) -> float:
-        return response.started_s + response.output.sent_ms / 1000 / self._audio_speed
+        return response.started_s + response.sent_ms / 1000 / self._audio_speed
 
     def _handle(self, event: Event, now_s: float) -> list[Event]:
         kind = event.get("type")
@@ -196,7 +205,8 @@ class Conversation:
         self._input.configure(self.session)
         if self.session["turn_detection"] is None:
             self._turn_item_id = None
-        return [{"type": "session.updated", "session": self.session}]
+        updated: Event = {"type": "session.updated", "session": self.session}
+        return [updated, *self._mcp.configure(self.session["tools"])]
 
     # input_audio_buffer
 
@@ -236,8 +246,7 @@ class Conversation:
         heard_ms = max(0, int((now_s - started_s) * 1000))
         if heard_ms >= item.audio_ms or not item.is_assistant_audio:
             return []
-        item.truncate(heard_ms)
-        return [_truncated_event(item.id, 0, heard_ms)]
+        return [truncate(item, heard_ms)]
 
     def _end_turn(self, audio_end_ms: int, now_s: float) -> list[Event]:
         item_id, self._turn_item_id = self._turn_item_id or self._ids.new("item"), None
@@ -249,10 +258,8 @@ class Conversation:
         events = [stopped, *self._committed(item_id, self._turn_start_ms, audio_end_ms, now_s)]
         if not self.session["turn_detection"]["create_response"]:
             return events
-        if self._response is not None:
-            self._owes_response = True
-            return events
-        return events + self._start_response({}, now_s)
+        self._owes_response = True
+        return events + self._settle(now_s)
 
     def _commit(self, _event: Event, now_s: float) -> list[Event]:
         if self._input.is_empty:
@@ -264,93 +271,58 @@ class Conversation:
 
     def _committed(self, item_id: str, start_ms: int, end_ms: int, now_s: float) -> list[Event]:
         self._responder.hear(item_id, self._input.clip(start_ms, end_ms))
-        content = [{"type": "input_audio", "transcript": None}]
-        data: Event = {
-            "id": item_id,
-            "object": "realtime.item",
-            "type": "message",
-            "status": "completed",
-            "role": "user",
-            "content": content,
-        }
-        item = Item(data, end_ms - start_ms)
+        item = spoken_item(item_id, end_ms - start_ms)
         previous_id = self._history.insert(item, None)
-        if self.session["input_audio_transcription"] is not None:
-            due_s = now_s + _TRANSCRIPTION_DELAY_S / self._audio_speed
-            self._transcriptions.append((due_s, item))
-        return [
-            {
-                "type": "input_audio_buffer.committed",
-                "previous_item_id": previous_id,
-                "item_id": item_id,
-            },
-            _created_event(item, previous_id),
-        ]
+        committed: Event = {
+            "type": "input_audio_buffer.committed",
+            "previous_item_id": previous_id,
+            "item_id": item_id,
+        }
+        created = created_event(item, previous_id)
+        if self.session["input_audio_transcription"] is None:
+            return [committed, created]
+        due_s = now_s + _TRANSCRIPTION_DELAY_S / self._audio_speed
+        self._transcriptions.append(_Untold(due_s, item, previous_id))
+        # A cascaded model's item is told with its words.
+        return [committed] if self._is_cascaded else [committed, created]
 
-    def _transcribe(self, item: Item) -> list[Event]:
+    def _transcribe(self, untold: _Untold) -> list[Event]:
+        item = untold.item
         text = self._responder.user_transcript(item.id, item.audio_ms)
-        part = item.data["content"][0] | {"transcript": text}
-        item.data = item.data | {"content": [part]}
-        where = {"item_id": item.id, "content_index": 0}
-        kind = "conversation.item.input_audio_transcription"
-        deltas: list[Event] = [
-            {"type": f"{kind}.delta", **where, "delta": word} for word in tokens_of(text)
-        ]
-        return [*deltas, {"type": f"{kind}.completed", **where, "transcript": text}]
+        if not self._is_cascaded:
+            return transcribe(item, text, language=None)
+        wanted = (self.session["input_audio_transcription"] or {}).get("language")
+        language = str(wanted or "en-US").split(",")[0]
+        told = transcribe(item, text, language=language)
+        return [*told, created_event(item, untold.previous_id)]
 
     def _clear(self, _event: Event, _now_s: float) -> list[Event]:
         self._input.take()
         self._turn_item_id = None
         return [{"type": "input_audio_buffer.cleared"}]
 
+    def _clear_output(self, _event: Event, _now_s: float) -> list[Event]:
+        if self.session["avatar"] is None:
+            message = "The output audio buffer can be cleared in avatar sessions only."
+            raise RequestError(message, code="unsupported_value", param="type")
+        return [{"type": "output_audio_buffer.cleared"}]
+
     # conversation.item
 
     def _create_item(self, event: Event, _now_s: float) -> list[Event]:
-        after_id = event.get("previous_item_id")
-        if after_id is not None and not isinstance(after_id, str):
-            raise wrong_type("previous_item_id", "a string", after_id)
-        item = item_from_request(required_object(event, "item"), self._ids.new("item"))
-        return [_created_event(item, self._history.insert(item, after_id))]
-
-    def _find_item(self, event: Event, verb: str, gerund: str) -> Item:
-        item_id = required_str(event, "item_id")
-        item = self._history.find(item_id)
-        if item is None:
-            message = f"Error {gerund} item: the item with id '{item_id}' does not exist."
-            raise RequestError(message, code=f"item_{verb}_invalid_item_id", param="item_id")
-        return item
-
-    def _retrieve_item(self, event: Event, _now_s: float) -> list[Event]:
-        item = self._find_item(event, "retrieve", "retrieving")
-        return [{"type": "conversation.item.retrieved", "item": item.data}]
-
-    def _delete_item(self, event: Event, _now_s: float) -> list[Event]:
-        item = self._find_item(event, "delete", "deleting")
-        self._history.items.remove(item)
-        return [{"type": "conversation.item.deleted", "item_id": item.id}]
-
-    def _truncate_item(self, event: Event, _now_s: float) -> list[Event]:
-        item = self._find_item(event, "truncate", "truncating")
-        content_index = required_int(event, "content_index")
-        audio_end_ms = required_int(event, "audio_end_ms")
-        if not item.is_assistant_audio:
-            message = "Only model output audio messages can be truncated"
-            raise RequestError(message, code="unsupported_content_type", param="item_id")
-        if content_index != 0:
-            message = f"Invalid 'content_index': the item has one part, but got {content_index}."
-            raise RequestError(message, param="content_index")
-        if audio_end_ms > item.audio_ms:
-            message = f"Audio content of {item.audio_ms}ms is already shorter than {audio_end_ms}ms"
-            raise RequestError(message, param="audio_end_ms")
-        item.truncate(audio_end_ms)
-        return [_truncated_event(item.id, content_index, audio_end_ms)]
+        item, created = self._history.create(event, self._ids.new("item"))
+        if item.data["type"] == "mcp_approval_response":
+            return [created, *self._mcp.answer(item)]
+        return [created]
 
     # response
 
     def _create_response(self, event: Event, now_s: float) -> list[Event]:
         params = {} if event.get("response") is None else required_object(event, "response")
+        if event.get("additional_instructions") is not None:
+            required_str(event, "additional_instructions")
         active = self._response
-        if active is not None and params.get("cancel_previous") is not True:
+        if active is not None and not flag(params, "cancel_previous"):
             raise RequestError(
                 f"Conversation already has an active response in progress: {active.id}. "
                 "Wait until the response is finished before creating a new one.",
@@ -359,45 +331,59 @@ class Conversation:
         return self._start_response(params, now_s)
 
     def _start_response(self, params: Event, now_s: float) -> list[Event]:
-        data = response_data(self._ids.new("resp"), self._id, self.session, params)
-        given = pre_generated_reply(params)
-        # All is checked: from here on the state changes.
-        cancelled = self._cancel("client_cancelled")
-        reply = self._next_reply() if given is None else self._responder.say(given)
-        started_s = now_s + reply.delay_ms / 1000
-        output = self._output(data, reply)
-        text_tokens, audio_tokens = self._history.input_tokens()
-        text_tokens += len(tokens_of(self.session["instructions"]))
-        response = Response(
-            data, output, input_tokens=(text_tokens, audio_tokens), started_s=started_s
+        stays_out = is_out_of_band(params)
+        data = response_data(
+            self._ids.new("resp"), None if stays_out else self._id, self.session, params
         )
-        self._response = response
+        given = pre_generated_reply(params)
+        context = self._items_of(params, "input_items")
+        appended = self._items_of(params, "append_input_items") or []
+        if not stays_out:
+            self._history.refuse_duplicates(appended)
+        # All is checked: from here on the state changes.
+        events = self._cancel("client_cancelled")
+        while self._is_cascaded and self._transcriptions:
+            events += self._transcribe(self._transcriptions.popleft())
+        if not stays_out:
+            events += [created_event(one, self._history.insert(one, None)) for one in appended]
+        if context is None:
+            context = self._history.items
+        if context is not self._history.items or stays_out:
+            context = [*context, *appended]
+        if given is None:
+            parts = self._responder.next_answer([item.data for item in context])
+        else:
+            parts = (self._responder.say(given),)
+        timestamps = self.session["output_audio_timestamp_types"] or ()
+        pairs = [item.input_tokens() for item in context]
+        text_tokens = len(tokens_of(self.session["instructions"])) + sum(text for text, _ in pairs)
+        self._response = Response(
+            data,
+            [self._outputs.make(part, data, index, timestamps) for index, part in enumerate(parts)],
+            keep=self._keep,
+            input_tokens=(text_tokens, sum(audio for _, audio in pairs)),
+            started_s=now_s + parts[0].delay_ms / 1000,
+        )
         self._owes_response = False
-        previous_id = self._history.insert(output.item, None)
+        return events + self._response.opening()
+
+    def _items_of(self, params: Event, key: str) -> list[Item] | None:
+        if params.get(key) is None:
+            return None
+        return [
+            item_from_request(one, self._ids.new("item"), path=f"response.{key}[{index}].")
+            for index, one in enumerate(required_array(params, key, path="response."))
+        ]
+
+    def _keep(self, output: Output) -> list[Event]:
+        """Take an output that begins into the conversation, if its response belongs to it."""
+        response = self._response
+        assert response is not None, "it begins in a response"
+        if response.data["conversation_id"] is None:
+            return []
         if isinstance(output, SpeechOutput):
-            self._spoken = (output.item, started_s)
-        return cancelled + response.opening(previous_id)
-
-    def _next_reply(self) -> Reply | ToolCall:
-        return self._responder.next_reply([item.data for item in self._history.items])
-
-    def _output(self, data: Event, reply: Reply | ToolCall) -> Output:
-        item: Event = {"id": self._ids.new("item"), "object": "realtime.item"}
-        if isinstance(reply, ToolCall):
-            item |= {"type": "function_call", "status": "in_progress", "name": reply.name}
-            item |= {"call_id": self._ids.new("call"), "arguments": ""}
-            return ToolCallOutput(Item(item), data["id"], reply.arguments)
-        item |= {"type": "message", "status": "in_progress", "role": "assistant", "content": []}
-        if "audio" in data["modalities"]:
-            output_format = data["output_audio_format"]
-            return SpeechOutput(
-                Item(item),
-                data["id"],
-                text=reply.text,
-                deltas=self._responder.voice.deltas(reply.pcm, output_format),
-                bytes_per_ms=OUTPUT_FORMATS[output_format].bytes_per_ms,
-            )
-        return TextOutput(Item(item), data["id"], reply.text)
+            self._spoken = (output.item, response.started_s + response.sent_ms / 1000)
+        return [created_event(output.item, self._history.insert(output.item, None))]
 
     def _cancel_response(self, event: Event, now_s: float) -> list[Event]:
         response_id = event.get("response_id")
@@ -412,51 +398,10 @@ class Conversation:
         return [] if response is None else response.cancel(reason)
 
     def _settle(self, now_s: float) -> list[Event]:
-        """Let go of a response that is done, and start one that was owed."""
+        """Let go of a response that is done, and start one that is owed."""
         if self._response is not None and self._response.is_done:
             self._response = None
-        if self._response is None and self._owes_response:
+        waits_for_words = self._is_cascaded and self._transcriptions
+        if self._response is None and self._owes_response and not waits_for_words:
             return self._start_response({}, now_s)
         return []
-
-
-def _parsed(text: str) -> Event:
-    try:
-        event = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        message = f"Could not parse the message as JSON: {error}."
-        raise RequestError(message, code="invalid_json") from error
-    if not isinstance(event, dict):
-        message = f"Invalid message: expected a JSON object, but got {json_name(event)} instead."
-        raise RequestError(message, code="invalid_json")
-    return event
-
-
-def _error_event(refusal: RequestError, event: Any) -> Event:
-    return {
-        "type": "error",
-        "error": {
-            "type": "invalid_request_error",
-            "code": refusal.code,
-            "message": refusal.message,
-            "param": refusal.param,
-            "event_id": event.get("event_id") if isinstance(event, dict) else None,
-        },
-    }
-
-
-def _created_event(item: Item, previous_id: str | None) -> Event:
-    return {
-        "type": "conversation.item.created",
-        "previous_item_id": previous_id,
-        "item": item.data,
-    }
-
-
-def _truncated_event(item_id: str, content_index: int, audio_end_ms: int) -> Event:
-    return {
-        "type": "conversation.item.truncated",
-        "item_id": item_id,
-        "content_index": content_index,
-        "audio_end_ms": audio_end_ms,
-    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 import random
 import re
 from collections.abc import Collection
@@ -136,3 +137,30 @@ def required_base64(event: Event, key: str, *, path: str = "") -> bytes:
     except (binascii.Error, ValueError) as error:  # ValueError: text that is not ASCII
         message = f"Invalid '{path}{key}': expected base64-encoded bytes ({error})."
         raise RequestError(message, code="invalid_base64", param=path + key) from error
+
+
+def parsed(text: str) -> Event:
+    """Return the JSON object that `text` is; RequestError if it is something else."""
+    try:
+        event = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        message = f"Could not parse the message as JSON: {error}."
+        raise RequestError(message, code="invalid_json") from error
+    if not isinstance(event, dict):
+        message = f"Invalid message: expected a JSON object, but got {json_name(event)} instead."
+        raise RequestError(message, code="invalid_json")
+    return event
+
+
+def error_event(refusal: RequestError, event: Any) -> Event:
+    """Return the `error` event that answers `event`, whatever that was."""
+    return {
+        "type": "error",
+        "error": {
+            "type": "invalid_request_error",
+            "code": refusal.code,
+            "message": refusal.message,
+            "param": refusal.param,
+            "event_id": event.get("event_id") if isinstance(event, dict) else None,
+        },
+    }

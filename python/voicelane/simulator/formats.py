@@ -21,22 +21,26 @@ class OutputFormat:
     encoding: Encoding = "pcm16"
 
     @property
-    def bytes_per_ms(self) -> int:
+    def frame_bytes(self) -> int:
+        """Bytes per sample."""
+        return 2 if self.encoding == "pcm16" else 1
+
+    @property
+    def bytes_per_ms(self) -> float:
         """Bytes per millisecond of audio."""
-        return self.rate_hz // 1000 * (2 if self.encoding == "pcm16" else 1)
+        return self.rate_hz * self.frame_bytes / 1000
 
     def encoded(self, pcm: bytes) -> bytes:
         """Return `pcm` (24 kHz, 16-bit) in this format, as long as it was and not delayed."""
-        if self == OUTPUT_FORMATS["pcm16"]:
+        if (self.rate_hz, self.encoding) == (REPLY_RATE_HZ, "pcm16"):
             return pcm
         encoder = CaptureEncoder(
             REPLY_RATE_HZ, 1, target_rate_hz=self.rate_hz, encoding=self.encoding, quality="high"
         )
         audio = b"".join(map(base64.b64decode, (encoder.encode(pcm), encoder.flush())))
-        frame_bytes = self.bytes_per_ms * 1000 // self.rate_hz
-        delay_bytes = round(encoder.delay_ms * self.rate_hz / 1000) * frame_bytes
+        delay_bytes = round(encoder.delay_ms * self.rate_hz / 1000) * self.frame_bytes
         num_frames = len(pcm) // 2 * self.rate_hz // REPLY_RATE_HZ
-        return audio[delay_bytes : delay_bytes + num_frames * frame_bytes]
+        return audio[delay_bytes : delay_bytes + num_frames * self.frame_bytes]
 
 
 OUTPUT_FORMATS = {
@@ -45,4 +49,9 @@ OUTPUT_FORMATS = {
     "pcm16_8000hz": OutputFormat(8_000),
     "g711_ulaw": OutputFormat(8_000, "g711_ulaw"),
     "g711_alaw": OutputFormat(8_000, "g711_alaw"),
+    # Not documented; the service's own live tests ask for them with Azure voices.
+    "pcm16_22050hz": OutputFormat(22_050),
+    "pcm16_24000hz": OutputFormat(REPLY_RATE_HZ),
+    "pcm16_44100hz": OutputFormat(44_100),
+    "pcm16_48000hz": OutputFormat(48_000),
 }

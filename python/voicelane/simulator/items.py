@@ -1,4 +1,4 @@
-"""The conversation's items, and reading the ones that a client creates."""
+"""Items of a conversation, and reading the ones that a client makes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from .events import (
     Event,
-    RequestError,
     not_one_of,
     required_array,
     required_base64,
@@ -32,10 +31,12 @@ class Item:
     Attributes:
         data: Its wire form. Replaced, never changed in place: events that were sent share it.
         audio_ms: How much audio it has; of an assistant's, what was sent so far.
+        is_clients: The client has made it.
     """
 
     data: Event
     audio_ms: int = 0
+    is_clients: bool = False
 
     @property
     def id(self) -> str:
@@ -66,76 +67,42 @@ class Item:
         return sum(len(tokens_of(text)) for text in texts if isinstance(text, str)), 0
 
 
-class History:
-    """The items of a conversation, in order. It lives and grows as long as its session."""
-
-    def __init__(self) -> None:
-        self.items: list[Item] = []
-
-    @property
-    def last_id(self) -> str | None:
-        """The id of the last item, None if there is none."""
-        return self.items[-1].id if self.items else None
-
-    def find(self, item_id: str) -> Item | None:
-        """Return the item with this id, None if there is none."""
-        return next((item for item in reversed(self.items) if item.id == item_id), None)
-
-    def insert(self, item: Item, after_id: str | None) -> str | None:
-        """Put `item` after the item `after_id` ("root": first; None: last).
-
-        Returns:
-            The id of the item before it, None if it is the first.
-
-        Raises:
-            RequestError: There is no item `after_id`, or there is one with the new item's id.
-        """
-        if self.find(item.id) is not None:
-            message = f"Error adding item: an item with ID '{item.id}' already exists."
-            raise RequestError(message, code="item_create_duplicate_item_id", param="item.id")
-        if after_id is None:
-            index = len(self.items)
-        elif after_id == "root":
-            index = 0
-        else:
-            previous = self.find(after_id)
-            if previous is None:
-                raise RequestError(
-                    f"Error adding item: the previous item with id '{after_id}' does not exist.",
-                    code="item_create_invalid_previous_item_id",
-                    param="previous_item_id",
-                )
-            index = self.items.index(previous) + 1
-        self.items.insert(index, item)
-        return self.items[index - 1].id if index else None
-
-    def input_tokens(self) -> tuple[int, int]:
-        """Return the text and the audio tokens of all items."""
-        pairs = [item.input_tokens() for item in self.items]
-        return sum(text for text, _ in pairs), sum(audio for _, audio in pairs)
+def spoken_item(item_id: str, audio_ms: int) -> Item:
+    """Return what the user said in a turn, before it is transcribed."""
+    data: Event = {
+        "id": item_id,
+        "object": "realtime.item",
+        "type": "message",
+        "status": "completed",
+        "role": "user",
+        "content": [{"type": "input_audio", "transcript": None}],
+    }
+    return Item(data, audio_ms)
 
 
-def item_from_request(request: Event, new_id: str) -> Item:
-    """Check the `item` of a `conversation.item.create` and return it as the service keeps it.
+def item_from_request(request: Event, new_id: str, *, path: str = "item.") -> Item:
+    """Check an item that a client makes and return it as the service keeps it.
 
     Args:
         request: The item as the client sent it.
         new_id: Its id, unless it brings its own.
+        path: What leads to it in the client's event.
 
     Raises:
         RequestError: A field is missing, or has a value that it cannot have.
     """
-    kind = required_str(request, "type", path="item.")
+    kind = required_str(request, "type", path=path)
     if kind not in _ITEM_TYPES:
-        raise not_one_of("item.type", kind, _ITEM_TYPES)
+        raise not_one_of(f"{path}type", kind, _ITEM_TYPES)
     given_id = request.get("id")
-    item_id = new_id if given_id is None else required_str(request, "id", path="item.")
+    item_id = new_id if given_id is None else required_str(request, "id", path=path)
     data: Event = {"id": item_id, "object": "realtime.item", "type": kind}
     keys: tuple[str, ...]
     match kind:
         case "message":
-            role, content = _message(request)
-            return Item(data | {"status": "completed", "role": role, "content": content})
+            role, content = _message(request, path)
+            data |= {"status": "completed", "role": role, "content": content}
+            return Item(data, is_clients=True)
         case "function_call":
             data["status"] = "completed"
             keys = ("name", "call_id", "arguments")
@@ -144,19 +111,20 @@ def item_from_request(request: Event, new_id: str) -> Item:
         case _:
             approve = request.get("approve")
             if not isinstance(approve, bool):
-                raise wrong_type("item.approve", "a boolean", approve)
+                raise wrong_type(f"{path}approve", "a boolean", approve)
             data["approve"] = approve
             keys = ("approval_request_id",)
-    return Item(data | {key: required_str(request, key, path="item.") for key in keys})
+    data |= {key: required_str(request, key, path=path) for key in keys}
+    return Item(data, is_clients=True)
 
 
-def _message(request: Event) -> tuple[str, list[Event]]:
-    role = required_str(request, "role", path="item.")
+def _message(request: Event, path: str) -> tuple[str, list[Event]]:
+    role = required_str(request, "role", path=path)
     if role not in _CONTENT_TYPES:
-        raise not_one_of("item.role", role, tuple(_CONTENT_TYPES))
-    content = required_array(request, "content", path="item.")
+        raise not_one_of(f"{path}role", role, tuple(_CONTENT_TYPES))
+    content = required_array(request, "content", path=path)
     return role, [
-        _content_part(role, part, f"item.content[{index}]") for index, part in enumerate(content)
+        _content_part(role, part, f"{path}content[{index}]") for index, part in enumerate(content)
     ]
 
 
@@ -164,6 +132,7 @@ def _content_part(role: str, part: Any, path: str) -> Event:
     if not isinstance(part, dict):
         raise wrong_type(path, "an object", part)
     kind = required_str(part, "type", path=f"{path}.")
+    kind = "text" if kind == "output_text" else kind  # taken, and told, as the other
     if kind not in _CONTENT_TYPES[role]:
         raise not_one_of(f"{path}.type", kind, _CONTENT_TYPES[role])
     if kind == "input_audio":

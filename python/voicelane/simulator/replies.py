@@ -1,4 +1,4 @@
-"""What the simulator can say: a reply with its sound, or a call of a function."""
+"""What the simulator can say: a reply with its sound, or a call of a tool."""
 
 from __future__ import annotations
 
@@ -44,6 +44,29 @@ class ToolCall:
 
     name: str
     arguments: str = "{}"
+    delay_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class McpCall:
+    """A reply that has the service call a tool of one of the session's MCP servers.
+
+    Where the server's `require_approval` says so, the client is asked first.
+
+    Attributes:
+        server_label: The server, as in the session's tools.
+        name: The tool.
+        arguments: Its arguments, as JSON text.
+        output: What it returns.
+        error: Why it failed, in place of an output.
+        delay_ms: How long the arguments wait after `response.created`.
+    """
+
+    server_label: str
+    name: str
+    arguments: str = "{}"
+    output: str = ""
+    error: str | None = None
     delay_ms: int = 0
 
 

@@ -15,7 +15,7 @@ from .events import Event
 from .formats import OUTPUT_FORMATS
 from .input_audio import Clip
 from .local_speech import LocalSpeech
-from .replies import Reply, ToolCall, read_wav
+from .replies import McpCall, Reply, ToolCall, read_wav
 from .scenario import Scenario, Turn
 
 _MAX_SOUNDS_KEPT = 256
@@ -37,7 +37,7 @@ class Voice:
         """Return the base64 texts of `pcm`, `delta_ms` each, the last one the rest."""
         chosen = OUTPUT_FORMATS[output_format]
         audio = chosen.encoded(pcm)
-        step = self.delta_ms * chosen.bytes_per_ms
+        step = self.delta_ms * chosen.rate_hz // 1000 * chosen.frame_bytes
         chunks = (audio[start : start + step] for start in range(0, len(audio), step))
         return tuple(base64.b64encode(chunk).decode() for chunk in chunks)
 
@@ -48,7 +48,7 @@ class Responder:
     Args:
         voice: Where the sound comes from.
         scenario: What is said; by default the bundled phrases, over and over.
-        speech: What understands the user and speaks; then `hear` and `next_reply` block.
+        speech: What understands the user and speaks; then `hear` and `next_answer` block.
 
     Attributes:
         unanswered: The words, and outputs of functions, that the scenario had no turn for.
@@ -68,7 +68,7 @@ class Responder:
         self._ordered = itertools.cycle(ordered) if repeats else iter(ordered)
         self._user_transcripts = iter(scenario.user_transcripts)
         self._heard: dict[str, str | None] = {}  # by item; as long as the history has the items
-        self._open_calls: list[tuple[ToolCall, tuple[Turn, ...]]] = []
+        self._open_calls: list[tuple[tuple[ToolCall, ...], tuple[Turn, ...]]] = []
         self._num_replies = 0
 
     @property
@@ -81,19 +81,23 @@ class Responder:
         if self._speech is not None and clip is not None:
             self._heard[item_id] = self._speech.hear(clip) or None
 
-    def next_reply(self, items: Sequence[Event]) -> Reply | ToolCall:
-        """Return what to say next.
+    def next_answer(self, items: Sequence[Event]) -> tuple[Reply | ToolCall | McpCall, ...]:
+        """Return what to say next, all in one response.
 
         Args:
             items: The conversation so far, as it goes over the wire.
         """
         turn = self._next_turn(items)
-        if isinstance(turn.answer, Reply):
-            return self.say(turn.answer)
-        self._num_replies += 1
         if turn.then:
-            self._open_calls.append((turn.answer, turn.then))
-        return turn.answer
+            calls = tuple(part for part in turn.parts if isinstance(part, ToolCall))
+            self._open_calls.append((calls, turn.then))
+        return tuple(map(self._said, turn.parts))
+
+    def _said(self, part: Reply | ToolCall | McpCall) -> Reply | ToolCall | McpCall:
+        if isinstance(part, Reply):
+            return self.say(part)
+        self._num_replies += 1
+        return part
 
     def _next_turn(self, items: Sequence[Event]) -> Turn:
         last = next(filter(_asks, reversed(items)), {})
@@ -120,7 +124,8 @@ class Responder:
         calls = (item for item in items if item["type"] == "function_call")
         call = next((item for item in calls if item["call_id"] == call_id), None)
         for index, (made, turns) in enumerate(self._open_calls):
-            if call and (made.name, made.arguments) == (call["name"], call["arguments"]):
+            names = [(one.name, one.arguments) for one in made]
+            if call and (call["name"], call["arguments"]) in names:
                 del self._open_calls[index]
                 return turns
         return ()
@@ -134,7 +139,7 @@ class Responder:
 
     def _transcript(self, item_id: str) -> str | None:
         if item_id not in self._heard:
-            self._heard[item_id] = next(self._user_transcripts, None)
+            self._heard[item_id] = next(self._user_transcripts, "")
         return self._heard[item_id]
 
     def say(self, reply: Reply) -> Reply:
@@ -147,10 +152,10 @@ class Responder:
             return replace(reply, pcm=self._speech.say(reply.text))
         return replace(reply, pcm=self.voice.bundled[index % len(self.voice.bundled)].pcm)
 
-    def user_transcript(self, item_id: str, audio_ms: int) -> str:
-        """Return what the user said in the spoken turn `item_id` of `audio_ms`."""
+    def user_transcript(self, item_id: str, audio_ms: int) -> str | None:
+        """Return what the user said in the spoken turn `item_id` of `audio_ms`; None: not understood."""
         transcript = self._transcript(item_id)
-        return f"[{audio_ms / 1000:.1f} s of speech]" if transcript is None else transcript
+        return f"[{audio_ms / 1000:.1f} s of speech]" if transcript == "" else transcript
 
 
 def _asks(item: Event) -> bool:

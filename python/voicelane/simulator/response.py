@@ -2,185 +2,24 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+import math
+from collections import deque
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from .events import (
     Event,
     RequestError,
+    not_one_of,
     required_array,
     required_object,
     required_str,
-    tokens_of,
     wrong_type,
 )
-from .items import Item
+from .models import is_cascaded
+from .outputs import Output
 from .replies import Reply
 from .session_options import max_output_tokens, metadata, modalities, output_audio_format, voice
-
-_TEXT_DELTA_MS = 20
-_OUTPUT_AUDIO_TOKENS_PER_S = 20
-
-
-class Output(ABC):
-    """What a response says: the events between its item's creation and its item's end.
-
-    Attributes:
-        item: The item that it becomes.
-        sent_ms: How much of it was sent, in milliseconds of speech.
-    """
-
-    def __init__(self, item: Item, response_id: str) -> None:
-        self.item = item
-        self.sent_ms = 0.0
-        self._where: Event = {"response_id": response_id, "item_id": item.id, "output_index": 0}
-
-    @abstractmethod
-    def opening(self) -> list[Event]:
-        """Return what is sent at once."""
-
-    @abstractmethod
-    def delta(self) -> Event | None:
-        """Return the next delta, None after the last one."""
-
-    @abstractmethod
-    def closing(self) -> list[Event]:
-        """Return the `.done` events of what was sent, and put that into the item."""
-
-    @abstractmethod
-    def tokens(self) -> tuple[int, int]:
-        """Return the text and the audio tokens that were sent."""
-
-
-class SpeechOutput(Output):
-    """A message in audio, with its transcript ahead of it."""
-
-    def __init__(
-        self,
-        item: Item,
-        response_id: str,
-        *,
-        text: str,
-        deltas: tuple[str, ...],
-        bytes_per_ms: int,
-    ) -> None:
-        super().__init__(item, response_id)
-        self._bytes_per_ms = bytes_per_ms
-        self._where["content_index"] = 0
-        self._words = tokens_of(text)
-        self._transcript = text
-        self._deltas = iter(deltas)
-
-    def opening(self) -> list[Event]:
-        part = {"type": "audio", "transcript": ""}
-        added: Event = {"type": "response.content_part.added", **self._where, "part": part}
-        deltas = [
-            {"type": "response.audio_transcript.delta", **self._where, "delta": word}
-            for word in self._words
-        ]
-        return [added, *deltas]
-
-    def delta(self) -> Event | None:
-        text = next(self._deltas, None)
-        if text is None:
-            return None
-        num_bytes = len(text) // 4 * 3 - text.count("=", -2)
-        self.sent_ms += num_bytes / self._bytes_per_ms
-        self._keep()
-        return {"type": "response.audio.delta", **self._where, "delta": text}
-
-    def closing(self) -> list[Event]:
-        self._keep()
-        part = {"type": "audio", "transcript": self._transcript}
-        return [
-            {"type": "response.audio.done", **self._where},
-            {
-                "type": "response.audio_transcript.done",
-                **self._where,
-                "transcript": self._transcript,
-            },
-            {"type": "response.content_part.done", **self._where, "part": part},
-        ]
-
-    def _keep(self) -> None:
-        # Not before the first delta: until then the item has no audio to be truncated.
-        self.item.audio_ms = int(self.sent_ms)
-        part = {"type": "audio", "transcript": self._transcript}
-        self.item.data = self.item.data | {"content": [part]}
-
-    def tokens(self) -> tuple[int, int]:
-        return len(self._words), int(self.sent_ms * _OUTPUT_AUDIO_TOKENS_PER_S / 1000)
-
-
-class TextOutput(Output):
-    """A message in text."""
-
-    def __init__(self, item: Item, response_id: str, text: str) -> None:
-        super().__init__(item, response_id)
-        self._where["content_index"] = 0
-        self._words = tokens_of(text)
-        self._num_sent = 0
-
-    def opening(self) -> list[Event]:
-        part = {"type": "text", "text": ""}
-        return [{"type": "response.content_part.added", **self._where, "part": part}]
-
-    def delta(self) -> Event | None:
-        if self._num_sent == len(self._words):
-            return None
-        word = self._words[self._num_sent]
-        self._num_sent += 1
-        self.sent_ms += _TEXT_DELTA_MS
-        return {"type": "response.text.delta", **self._where, "delta": word}
-
-    def closing(self) -> list[Event]:
-        text = "".join(self._words[: self._num_sent])
-        self.item.data = self.item.data | {"content": [{"type": "text", "text": text}]}
-        # The part is empty in what the live service was recorded to send.
-        part = {"type": "text", "text": ""}
-        return [
-            {"type": "response.text.done", **self._where, "text": text},
-            {"type": "response.content_part.done", **self._where, "part": part},
-        ]
-
-    def tokens(self) -> tuple[int, int]:
-        return self._num_sent, 0
-
-
-class ToolCallOutput(Output):
-    """A function call."""
-
-    def __init__(self, item: Item, response_id: str, arguments: str) -> None:
-        super().__init__(item, response_id)
-        self._where["call_id"] = item.data["call_id"]
-        self._parts = tokens_of(arguments)
-        self._num_sent = 0
-
-    def opening(self) -> list[Event]:
-        return []
-
-    def delta(self) -> Event | None:
-        if self._num_sent == len(self._parts):
-            return None
-        part = self._parts[self._num_sent]
-        self._num_sent += 1
-        self.sent_ms += _TEXT_DELTA_MS
-        return {"type": "response.function_call_arguments.delta", **self._where, "delta": part}
-
-    def closing(self) -> list[Event]:
-        arguments = "".join(self._parts[: self._num_sent])
-        self.item.data = self.item.data | {"arguments": arguments}
-        return [
-            {
-                "type": "response.function_call_arguments.done",
-                **self._where,
-                "name": self.item.data["name"],
-                "arguments": arguments,
-            }
-        ]
-
-    def tokens(self) -> tuple[int, int]:
-        return self._num_sent, 0
 
 
 class Response:
@@ -188,18 +27,28 @@ class Response:
 
     Args:
         data: Its wire form, in progress.
-        output: What it says.
+        outputs: What it says, one after the other; at least one.
+        keep: Is given each output when it begins; returns the events of its coming into the
+            conversation.
         input_tokens: The text and the audio tokens of what it answers.
         started_s: When it began, on the caller's clock.
     """
 
     def __init__(
-        self, data: Event, output: Output, *, input_tokens: tuple[int, int], started_s: float
+        self,
+        data: Event,
+        outputs: Sequence[Output],
+        *,
+        keep: Callable[[Output], list[Event]],
+        input_tokens: tuple[int, int],
+        started_s: float,
     ) -> None:
         self.data = data
-        self.output = output
         self.started_s = started_s
         self.is_done = False
+        self._waiting = deque(outputs)
+        self._begun: list[Output] = []
+        self._keep = keep
         self._input_tokens = input_tokens
 
     @property
@@ -207,52 +56,72 @@ class Response:
         """The response's id."""
         return str(self.data["id"])
 
-    def opening(self, previous_item_id: str | None) -> list[Event]:
+    @property
+    def sent_ms(self) -> float:
+        """How much of it was sent, in milliseconds of speech."""
+        return sum(output.sent_ms for output in self._begun)
+
+    def opening(self) -> list[Event]:
         """Return all that is sent before the first delta of audio."""
-        item = self.output.item.data
-        return [
-            {"type": "response.created", "response": self.data},
-            self._output_item("added"),
-            {
-                "type": "conversation.item.created",
-                "previous_item_id": previous_item_id,
-                "item": item,
-            },
-            *self.output.opening(),
-        ]
+        return [{"type": "response.created", "response": self.data}, *self._begin()]
 
     def advance(self) -> list[Event]:
-        """Return the next delta, or after the last one the events that end the response."""
-        delta = self.output.delta()
-        return [delta] if delta else self._end("completed", None)
+        """Return the next delta, or after the last one the events that end an output or all."""
+        deltas = self._begun[-1].deltas()
+        if deltas:
+            if sum(self._output_tokens()) < self._token_limit:
+                return deltas
+            details = {"type": "incomplete", "reason": "max_output_tokens"}
+            return deltas + self._end("incomplete", details)
+        if not self._waiting:
+            return self._end("completed", None)
+        return self._close("completed") + self._begin()
 
     def cancel(self, reason: str) -> list[Event]:
         """Return the events that end it now; `reason` is turn_detected or client_cancelled."""
         return self._end("cancelled", {"type": "cancelled", "reason": reason})
 
+    @property
+    def _token_limit(self) -> float:
+        limit = self.data["max_output_tokens"]
+        return limit if isinstance(limit, int) else math.inf
+
+    def _output_tokens(self) -> tuple[int, int]:
+        pairs = [output.tokens() for output in self._begun]
+        return sum(text for text, _ in pairs), sum(audio for _, audio in pairs)
+
+    def _begin(self) -> list[Event]:
+        output = self._waiting.popleft()
+        self._begun.append(output)
+        added = self._output_item("added", output)
+        return [added, *self._keep(output), *output.opening()]
+
+    def _close(self, status: str) -> list[Event]:
+        output = self._begun[-1]
+        is_whole = status == "completed"
+        closing = output.closing(is_whole=is_whole)
+        if "status" in output.item.data:
+            ended = "completed" if is_whole else "incomplete"
+            output.item.data = output.item.data | {"status": ended}
+        return [*closing, self._output_item("done", output)]
+
     def _end(self, status: str, details: Event | None) -> list[Event]:
         self.is_done = True
-        closing = self.output.closing()
-        item = self.output.item
-        item.data = item.data | {"status": "completed" if details is None else "incomplete"}
+        closing = self._close(status)
         self.data = self.data | {
             "status": status,
             "status_details": details,
-            "output": [item.data],
-            "usage": usage(self._input_tokens, self.output.tokens()),
+            "output": [output.item.data for output in self._begun],
+            "usage": usage(self._input_tokens, self._output_tokens()),
         }
-        return [
-            *closing,
-            self._output_item("done"),
-            {"type": "response.done", "response": self.data},
-        ]
+        return [*closing, {"type": "response.done", "response": self.data}]
 
-    def _output_item(self, phase: str) -> Event:
+    def _output_item(self, phase: str, output: Output) -> Event:
         return {
             "type": f"response.output_item.{phase}",
             "response_id": self.id,
-            "output_index": 0,
-            "item": self.output.item.data,
+            "output_index": output.index,
+            "item": output.item.data,
         }
 
 
@@ -265,6 +134,7 @@ def usage(input_tokens: tuple[int, int], output_tokens: tuple[int, int]) -> Even
         "output_tokens": sum(output_tokens),
         "input_token_details": {
             "cached_tokens": 0,
+            "cache_write_tokens": 0,
             "text_tokens": input_tokens[0],
             "audio_tokens": input_tokens[1],
             "image_tokens": 0,
@@ -278,21 +148,27 @@ def usage(input_tokens: tuple[int, int], output_tokens: tuple[int, int]) -> Even
     }
 
 
-def response_data(response_id: str, conversation_id: str, session: Event, params: Event) -> Event:
+def response_data(
+    response_id: str, conversation_id: str | None, session: Event, params: Event
+) -> Event:
     """Return the wire form of a response that begins.
 
     Args:
         response_id: Its id.
-        conversation_id: Of the conversation it belongs to.
+        conversation_id: Of the conversation it belongs to, None if to none.
         session: What holds where `params` say nothing.
         params: The `response` of a `response.create`.
 
     Raises:
-        RequestError: A parameter has a value that it cannot have, or that the simulator lacks.
+        RequestError: A parameter has a value that it cannot have.
     """
-    _refuse_unsupported(params)
+    cascaded = is_cascaded(session["model"])
     chosen = {"max_output_tokens": params.get("max_response_output_tokens")} | params
     limit = chosen["max_output_tokens"]
+    if limit is None:
+        limit = session["max_response_output_tokens"]
+    else:
+        limit = max_output_tokens("response.max_output_tokens", limit)
     audio_format = output_audio_format(
         "response.output_audio_format", params.get("output_audio_format")
     )
@@ -303,14 +179,12 @@ def response_data(response_id: str, conversation_id: str, session: Event, params
         "status_details": None,
         "output": [],
         "usage": None,
-        "conversation_id": conversation_id,
+        "conversation_id": "" if cascaded and conversation_id else conversation_id,
         "modalities": _given(params, "modalities", modalities, session["modalities"]),
         "voice": _given(params, "voice", voice, session["voice"]),
         "output_audio_format": audio_format or session["output_audio_format"] or "pcm16",
         "temperature": params.get("temperature", session.get("temperature")),
-        "max_output_tokens": session["max_response_output_tokens"]
-        if limit is None
-        else max_output_tokens("response.max_output_tokens", limit),
+        "max_output_tokens": None if cascaded and limit == "inf" else limit,
         "metadata": metadata("response.metadata", params.get("metadata")),
     }
 
@@ -320,16 +194,24 @@ def _given(params: Event, key: str, check: Any, otherwise: Any) -> Any:
     return otherwise if value is None else check(f"response.{key}", value)
 
 
-def _refuse_unsupported(params: Event) -> None:
-    lacks = {
-        "conversation": params.get("conversation") == "none",
-        "commit": params.get("commit") is False,
-        "append_input_items": bool(params.get("append_input_items")),
-    }
-    for key, is_lacking in lacks.items():
-        if is_lacking:
-            message = f"The simulator does not support this value of 'response.{key}' yet."
-            raise RequestError(message, code="unsupported_value", param=f"response.{key}")
+def is_out_of_band(params: Event) -> bool:
+    """Whether a response stays out of the conversation.
+
+    Raises:
+        RequestError: `conversation` or `commit` has a value that it cannot have.
+    """
+    conversation = params.get("conversation")
+    if conversation not in (None, "auto", "none"):
+        raise not_one_of("response.conversation", conversation, ("auto", "none"))
+    return conversation == "none" or not flag(params, "commit")
+
+
+def flag(params: Event, key: str) -> bool:
+    """Return a boolean of `params` that is true where it is not given."""
+    value = params.get(key)
+    if value is not None and not isinstance(value, bool):
+        raise wrong_type(f"response.{key}", "a boolean", value)
+    return value is not False
 
 
 def pre_generated_reply(params: Event) -> Reply | None:

@@ -23,9 +23,8 @@ from .local_speech import LocalSpeech
 from .record import Record
 from .recording import RecordingWriter, read_recording
 from .replay import Replay
-from .replies import Reply, ToolCall
 from .responder import Responder, Voice
-from .scenario import Scenario
+from .scenario import Answer, Scenario
 from .scenario_file import read_scenario
 from .wire import Wire
 
@@ -86,8 +85,8 @@ class Simulator:
         bearer_token: str = "simulator-token",
         host: str = "127.0.0.1",
         port: int = 0,
-        replies: Sequence[Reply | ToolCall] | None = None,
-        user_transcripts: Sequence[str] | None = None,
+        replies: Sequence[Answer] | None = None,
+        user_transcripts: Sequence[str | None] | None = None,
         scenario: Scenario | str | PathLike[str] | None = None,
         replay: str | PathLike[str] | None = None,
         replay_timing: bool = False,

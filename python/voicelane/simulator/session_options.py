@@ -1,4 +1,4 @@
-"""The session object: its defaults, and what `session.update` may change in it.
+"""What `session.update` may change in the session object.
 
 A nested object that an update names replaces the old one and is filled up with defaults, as the
 service does it; top-level keys that it does not name stay as they were.
@@ -11,6 +11,14 @@ from typing import Any
 
 from .events import Event, RequestError, json_name, not_one_of, required_str, wrong_type
 from .formats import OUTPUT_FORMATS
+from .models import is_cascaded
+from .session_defaults import (
+    detection_values,
+    filled_echo_cancellation,
+    filled_transcription,
+    filled_turn_detection,
+    filled_voice,
+)
 from .speech import TurnSettings
 
 MODALITIES = ("text", "audio", "animation", "avatar")
@@ -28,61 +36,8 @@ TURN_DETECTION_TYPES = (
 )  # fmt: skip
 REASONING_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh")
 
-_TRANSCRIPTION_DEFAULTS: Event = {
-    "model": None, "language": None, "prompt": None, "custom_speech": None, "phrase_list": None,
-}  # fmt: skip
 _DEFAULT_SPEECH_DURATION_MS = {"server_vad": 200, "semantic_vad": 200}
 _SEMANTIC_SPEECH_DURATION_MS = 80
-
-
-def turn_detection_defaults(kind: str) -> Event:
-    """Return what a turn detection of this type is where the client says nothing."""
-    defaults: Event = {
-        "type": kind,
-        "threshold": 0.5,
-        "prefix_padding_ms": 420 if kind == "azure_semantic_vad_multilingual" else 400,
-        "silence_duration_ms": 500,
-        "create_response": True,
-        "interrupt_response": True,
-        "idle_timeout_ms": None,
-        "speech_duration_ms": None,
-        "end_of_utterance_detection": None,
-        "auto_truncate": False,
-        "appended_text_after_truncation": None,
-    }
-    if kind.startswith("azure_semantic_vad"):
-        defaults |= {"remove_filler_words": False, "languages": None}
-    return defaults
-
-
-def new_session(session_id: str, *, model: str, expires_at_s: int) -> Event:
-    """Return the session of `session.created`, as a realtime model's looks."""
-    return {
-        "id": session_id,
-        "model": model,
-        "modalities": ["audio"],
-        "instructions": "You are a helpful, friendly assistant. Speak briefly.",
-        "voice": {"name": "alloy", "type": "openai"},
-        "input_audio_format": "pcm16",
-        "output_audio_format": None,
-        "input_audio_transcription": None,
-        "input_audio_noise_reduction": None,
-        # Shorter than the defaults of an update: so it is recorded.
-        "turn_detection": turn_detection_defaults("server_vad")
-        | {"prefix_padding_ms": 300, "silence_duration_ms": 200},
-        "tools": [],
-        "tool_choice": "auto",
-        "max_response_output_tokens": "inf",
-        "expires_at": expires_at_s,
-        "object": "realtime.session",
-        "input_audio_sampling_rate": 24000,
-        "animation": None,
-        "input_audio_echo_cancellation": None,
-        "avatar": None,
-        "output_audio_timestamp_types": None,
-        "truncation_strategy": None,
-        "include": None,
-    }
 
 
 def input_channels(session: Event) -> int:
@@ -100,12 +55,11 @@ def turn_settings(session: Event) -> TurnSettings | None:
         speech_duration_ms = _DEFAULT_SPEECH_DURATION_MS.get(
             detection["type"], _SEMANTIC_SPEECH_DURATION_MS
         )
-    return TurnSettings(
-        threshold=detection["threshold"],
-        prefix_padding_ms=detection["prefix_padding_ms"],
-        silence_duration_ms=detection["silence_duration_ms"],
-        speech_duration_ms=speech_duration_ms,
-    )
+    values = {
+        key: default if detection[key] is None else detection[key]
+        for key, default in detection_values(detection["type"]).items()
+    }
+    return TurnSettings(**values, speech_duration_ms=speech_duration_ms)
 
 
 def merged_session(
@@ -129,6 +83,8 @@ def merged_session(
             message = f"Unknown parameter: 'session.{key}'."
             raise RequestError(message, code="unknown_parameter", param=f"session.{key}")
         merged[key] = check(f"session.{key}", value)
+        if merged[key] is not None and key in _FILLED:
+            merged[key] = _FILLED[key](merged[key], session["model"])
     _check_fixed(session, merged, "model")
     if audio_received:
         _check_fixed(session, merged, "input_audio_format")
@@ -162,7 +118,8 @@ def _check_g711_rate(merged: Event, update: Event) -> None:
 
 def _check_end_of_utterance(merged: Event) -> None:
     detection = merged["turn_detection"]
-    if detection and detection["end_of_utterance_detection"] and "realtime" in merged["model"]:
+    wanted = detection and detection.get("end_of_utterance_detection")
+    if wanted and not is_cascaded(merged["model"]):
         raise RequestError(
             f"End of utterance detection is not supported by {merged['model']}.",
             param="session.turn_detection.end_of_utterance_detection",
@@ -193,7 +150,7 @@ def voice(param: str, value: Any) -> Event:
     name = required_str(value, "name", path=f"{param}.") if kind != "avatar-voice-sync" else None
     if kind == "openai" and name not in OPENAI_VOICES:
         raise not_one_of(f"{param}.name", name, OPENAI_VOICES)
-    return value
+    return filled_voice(value)
 
 
 def output_audio_format(param: str, value: Any) -> str | None:
@@ -220,10 +177,10 @@ def _turn_detection(param: str, value: Any) -> Event | None:
     kind = required_str(value, "type", path=f"{param}.")
     if kind not in TURN_DETECTION_TYPES:
         raise not_one_of(f"{param}.type", kind, TURN_DETECTION_TYPES)
-    detection = turn_detection_defaults(kind) | value
     for key, check in _TURN_DETECTION_CHECKS.items():
-        check(f"{param}.{key}", detection[key])
-    return detection
+        if key in value:
+            check(f"{param}.{key}", value[key])
+    return value
 
 
 def _transcription(param: str, value: Any) -> Event | None:
@@ -232,7 +189,15 @@ def _transcription(param: str, value: Any) -> Event | None:
     if not isinstance(value, dict):
         raise wrong_type(param, "an object", value)
     required_str(value, "model", path=f"{param}.")
-    return _TRANSCRIPTION_DEFAULTS | value
+    return value
+
+
+def _echo_cancellation(param: str, value: Any) -> Event | None:
+    if _OPTIONAL_OBJECT(param, value) is None:
+        return None
+    filled = filled_echo_cancellation(value)
+    _one_of(1, 2)(f"{param}.channels", filled["channels"])
+    return filled
 
 
 def _tools(param: str, value: Any) -> list[Event]:
@@ -319,13 +284,14 @@ def _optional(check: _Check) -> _Check:
 
 _DURATION_MS = _number(0, 60_000, kind=int)
 _TURN_DETECTION_CHECKS: dict[str, _Check] = {
-    "threshold": _number(0, 1),
-    "prefix_padding_ms": _DURATION_MS,
-    "silence_duration_ms": _DURATION_MS,
+    "threshold": _optional(_number(0, 1)),
+    "prefix_padding_ms": _optional(_DURATION_MS),
+    "silence_duration_ms": _optional(_DURATION_MS),
     "speech_duration_ms": _optional(_DURATION_MS),
     "create_response": _typed(bool),
     "interrupt_response": _typed(bool),
     "auto_truncate": _typed(bool),
+    "end_of_utterance_detection": _optional(_typed(dict)),
 }
 _OPTIONAL_OBJECT = _optional(_typed(dict))
 _OPTIONAL_ARRAY = _optional(_typed(list))
@@ -335,11 +301,11 @@ _CHECKS: dict[str, _Check] = {
     "instructions": _typed(str),
     "voice": voice,
     "input_audio_format": _one_of(*INPUT_FORMATS),
-    "input_audio_sampling_rate": _one_of(8000, 16000, 24000),
+    "input_audio_sampling_rate": _one_of(8000, 16000, 24000, 44100),
     "output_audio_format": output_audio_format,
     "turn_detection": _turn_detection,
     "input_audio_noise_reduction": _OPTIONAL_OBJECT,
-    "input_audio_echo_cancellation": _OPTIONAL_OBJECT,
+    "input_audio_echo_cancellation": _echo_cancellation,
     "input_audio_transcription": _transcription,
     "output_audio_timestamp_types": _OPTIONAL_ARRAY,
     "animation": _OPTIONAL_OBJECT,
@@ -354,4 +320,9 @@ _CHECKS: dict[str, _Check] = {
     "include": _OPTIONAL_ARRAY,
     "metadata": metadata,
     "truncation_strategy": _OPTIONAL_OBJECT,
+}
+# Then what the update leaves out is told, by the model.
+_FILLED = {
+    "turn_detection": filled_turn_detection,
+    "input_audio_transcription": filled_transcription,
 }
