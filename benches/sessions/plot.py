@@ -1,4 +1,4 @@
-"""CPU of a session over their number: `python benches/plot_sessions.py [RESULT.json [PICTURE.svg]]`.
+"""CPU of a session over their number: `python benches/sessions/plot.py [RESULT.json [PICTURE.svg]]`.
 
 Draws what `make bench-sessions` wrote (target/bench-sessions.json; the picture goes beside it). Dashed: one
 whole core. A cross: there the implementation could not follow. Hollow: it was late.
@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
+from client import ROOT
+from table import summaries
+from verdict import Case, Row
 
-matplotlib.use("svg")
+matplotlib.use("agg")
 import matplotlib.pyplot as plt
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "benches/sessions"))
-from table import summaries  # noqa: E402
-from verdict import Case, Row  # noqa: E402
 
 COLOURS = {
     "plugin": "#d55e00",
@@ -38,6 +36,7 @@ LABELS = {
 
 
 def draw(found: Mapping[Case, Row], path: Path) -> None:
+    """Draws it; `path` says by its ending in what format."""
     plt.rcParams.update(
         {"svg.hashsalt": "voicelane", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
     )
@@ -85,7 +84,10 @@ def draw(found: Mapping[Case, Row], path: Path) -> None:
     axes.set_xticks(sizes, labels=[str(size) for size in sizes])
     axes.minorticks_off()
     axes.legend(fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(
+        path, dpi=110, metadata={".svg": {"Date": None}, ".png": {"Software": None}}[path.suffix]
+    )
+    plt.close(figure)
 
 
 def main() -> None:
