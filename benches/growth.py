@@ -104,7 +104,7 @@ AXES = {
     "one event": Axis(
         "seconds of audio in one event",
         "microseconds to take it",
-        (1, 10, 60, 300, 600),
+        (1, 10, 30, 60, 120),
         PLAYBACKS,
         _one_event,
     ),
