@@ -9,11 +9,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from peers import ROOT  # first: it says where the programs of benches/sessions are
+
+# isort: split
 import plot
 import plot_growth
 from end_to_end import GROUP as END_TO_END
 from growth import AXES
-from peers import ROOT
 from situations import GROUP as LATENCY
 from starting import GROUP as STARTING
 from table import markdown, summaries
