@@ -12,7 +12,17 @@ import matplotlib.pyplot as plt
 from growth import AXES
 
 _OURS = ("#0072b2", "#56b4e9", "#003f66")
-_OTHERS = ("#d55e00", "#e69f00", "#009e73", "#cc79a7", "#999999", "#8c564b", "#bcbd22", "#000000")
+_OTHERS = (
+    "#d55e00",
+    "#e69f00",
+    "#009e73",
+    "#cc79a7",
+    "#999999",
+    "#8c564b",
+    "#bcbd22",
+    "#000000",
+    "#7b3294",
+)
 
 
 def draw(rows: list[dict[str, Any]], axis_name: str, path: Path) -> None:
@@ -22,7 +32,7 @@ def draw(rows: list[dict[str, Any]], axis_name: str, path: Path) -> None:
     for row in rows:
         if row["axis"] == axis_name and not row["fault"]:
             lines.setdefault(row["library"], {})[row["at"]] = row["p50_us"]
-    ours, others = iter(_OURS), iter(_OTHERS * 2)
+    ours, others = iter(_OURS), iter(_OTHERS)
     with plt.rc_context({"svg.hashsalt": "voicelane", "font.size": 9, "grid.alpha": 0.3}):
         figure, axes = plt.subplots(figsize=(8, 4.2), layout="constrained")
         for library, points in lines.items():
@@ -33,7 +43,11 @@ def draw(rows: list[dict[str, Any]], axis_name: str, path: Path) -> None:
             )
         axes.set(xlabel=axis.unit, ylabel=f"{axis.costs} (p50)", yscale="log")
         # A backlog begins with none.
-        axes.set_xscale("symlog" if axis.points[0] == 0 else "log")
+        if axis.points[0] == 0:
+            axes.set_xscale("symlog")
+            axes.set_xlim(-0.2, 1.5 * axis.points[-1])
+        else:
+            axes.set_xscale("log")
         axes.set_xticks(axis.points, labels=[f"{at:,}" for at in axis.points], rotation=30)
         axes.minorticks_off()
         axes.grid(visible=True)

@@ -37,9 +37,12 @@ LABELS = {
 
 def draw(found: Mapping[Case, Row], path: Path) -> None:
     """Draws it; `path` says by its ending in what format."""
-    plt.rcParams.update(
-        {"svg.hashsalt": "voicelane", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
-    )
+    style = {"svg.hashsalt": "voicelane", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+    with plt.rc_context(style):
+        _draw(found, path)
+
+
+def _draw(found: Mapping[Case, Row], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for name, colour in COLOURS.items():
         runs = {
