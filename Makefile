@@ -10,9 +10,8 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-playback bench-tracks bench-sessions \
-        bench-gateway soak bench-core bench-check \
-        plots screenshots docs clean
+        loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-sessions bench-gateway \
+        soak bench-core bench-check plots screenshots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -90,8 +89,9 @@ reliability: build $(VENV)/.test  ## What was tried to break a session, and what
 	scripts/reliability
 
 # What is measured goes into target/bench.json, and the page and its pictures are made of that alone.
-bench: build $(VENV)/.bench $(VENV)/.videosdk  ## The audio path beside its peers: docs/benchmarks.md and its pictures
-	$(BIN)/python -m pytest benches/bench_audio.py --benchmark-quiet $(BENCH)
+bench: build $(VENV)/.bench $(VENV)/.videosdk  ## Everything beside its peers (15 minutes): docs/benchmarks.md and its pictures
+	@cargo build --quiet --release --example load_server
+	$(BIN)/python -m pytest benches --benchmark-quiet $(BENCH)
 	$(BIN)/python benches/report.py
 
 bench-quick:  ## The same in 2 minutes: fewer cases, one round
@@ -99,9 +99,6 @@ bench-quick:  ## The same in 2 minutes: fewer cases, one round
 
 bench-report: $(VENV)/.bench  ## docs/benchmarks.md again, from target/bench.json
 	$(BIN)/python benches/report.py
-
-bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed and read, beside its peers
-	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
 
 # More in docs/sessions-benchmark.md; BENCH_SESSIONS="--quick" is three minutes, "--help" says the rest.
 bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
@@ -115,18 +112,15 @@ soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing
 	@cargo build --quiet --release --example load_server
 	@$(BIN)/python benches/sessions/soak.py $(SOAK); code=$$?; $(BIN)/python benches/plot_soak.py && exit $$code
 
-bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
-	$(BIN)/python benches/bench_tracks.py
-
 bench-core:  ## The core alone, by criterion
 	cargo bench --bench capture
 
 bench-check:  ## Instructions of the hot paths against their baseline: fails on +5 % (needs valgrind)
+	@scripts/system-packages valgrind
 	@python3 benches/check_instructions.py
 
 plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.wav
 	$(BIN)/python benches/plot_resampling.py
-	$(BIN)/python benches/plot_playback.py
 	$(BIN)/python benches/record_barge_in.py
 
 screenshots: build $(VENV)/.test  ## The pictures of the gateway's page (needs Chromium)

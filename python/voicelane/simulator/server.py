@@ -113,7 +113,8 @@ class Simulator:
         if scenario is None:
             scenario = Scenario.of_replies(replies, user_transcripts)
         self._scenario = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
-        self._speech = LocalSpeech(self._scenario.user_transcripts) if speech else None
+        phrases = [words for words in self._scenario.user_transcripts if words]
+        self._speech = LocalSpeech(phrases) if speech else None
         self._replay = None if replay is None else read_recording(replay)
         self._replay_timing = replay_timing
         if self._replay is not None:
