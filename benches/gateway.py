@@ -18,12 +18,13 @@ import sys
 import time
 import wave
 from asyncio.subprocess import PIPE, Process
+from collections import Counter
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector, WSMsgType
 
 ROOT = Path(__file__).parent.parent
 SPEECH = ROOT / "examples/audio/barge-in-48k-mono.wav"
@@ -47,6 +48,11 @@ class Client:
         self.late_s: list[float] = []
         self.num_gaps = 0
         self.num_answers = 0
+
+    @property
+    def close_code(self) -> int | None:
+        """How the gateway closed; None as long as it did not."""
+        return self._websocket.close_code
 
     async def send(self, number: int, pcm: bytes) -> None:
         await self._websocket.send_bytes(pcm)
@@ -92,7 +98,7 @@ async def load(url: str, pids: dict[str, int], options: argparse.Namespace) -> d
     pcm += bytes(int(options.pause_s * RATE_HZ) * 2)
     frames = [pcm[at : at + size] for at in range(0, len(pcm) - size + 1, size)]
     limit = asyncio.Semaphore(CONNECTS_AT_ONCE)
-    async with ClientSession() as http:
+    async with ClientSession(connector=TCPConnector(limit=0)) as http:
 
         async def connect() -> Client:
             async with limit:
@@ -117,7 +123,10 @@ async def load(url: str, pids: dict[str, int], options: argparse.Namespace) -> d
                 due_s = first_s + number * FRAME_S
                 await asyncio.sleep(max(0.0, due_s - time.monotonic()))
                 own_late_s.append(time.monotonic() - due_s)
-                await client.send(number, frames[(number + 31 * index) % len(frames)])
+                if client.close_code is not None:
+                    return
+                with suppress(ConnectionError):  # the close code says why
+                    await client.send(number, frames[(number + 31 * index) % len(frames)])
 
         async def progress() -> None:
             while True:
@@ -129,12 +138,14 @@ async def load(url: str, pids: dict[str, int], options: argparse.Namespace) -> d
         await asyncio.gather(*(talk(index, client) for index, client in enumerate(clients)))
         took_s = time.monotonic() - began_s
         cpu = {name: (cpu_s(pid) - before[name]) / took_s for name, pid in pids.items()}
+        closed = Counter(str(client.close_code) for client in clients if client.close_code)
         for task in (telling, *listeners):
             task.cancel()
         await asyncio.gather(telling, *listeners, return_exceptions=True)
     return {
         "clients": options.clients,
         "seconds": round(took_s, 1),
+        "closed_by_code": closed,
         "answers": sum(client.num_answers for client in clients),
         "up_ms": quantiles_ms([s for client in clients for s in client.up_s]),
         "down_ms": quantiles_ms([s for client in clients for s in client.late_s]),
