@@ -146,6 +146,7 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
+	@scripts/system-packages --test
 	@$(BIN)/python -m pip install --group test
 	@touch $@
 
