@@ -11,7 +11,7 @@ export PIP_QUIET := 1
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-playback bench-tracks bench-sessions \
-        soak bench-core bench-check \
+        bench-gateway soak bench-core bench-check \
         plots screenshots docs clean
 
 help:  ## This list
@@ -48,7 +48,7 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	$(LOOM) cargo test --quiet --test loom_playback
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal  # most of them wait
 
 test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
@@ -110,6 +110,9 @@ bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and laten
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
 
+bench-gateway: build  ## Lateness and CPU of a gateway with 200 browsers (BENCH_GATEWAY="--clients 50 --seconds 10")
+	@$(BIN)/python benches/gateway.py $(BENCH_GATEWAY)
+
 soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing lost, nothing grows (SOAK="--minutes 60 --chaos 1")
 	@cargo build --quiet --release --example load_server
 	@$(BIN)/python benches/sessions/soak.py $(SOAK); code=$$?; $(BIN)/python benches/plot_soak.py && exit $$code
@@ -146,7 +149,7 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
-	@scripts/system-packages --test
+	@scripts/system-packages espeak-ng chromium
 	@$(BIN)/python -m pip install --group test
 	@touch $@
 

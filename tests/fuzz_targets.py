@@ -24,6 +24,7 @@ from voicelane.simulator.conversation import Conversation
 from voicelane.simulator.events import Ids
 from voicelane.simulator.record import Record
 from voicelane.simulator.responder import Responder, Voice
+from voicelane.simulator.scenario import Scenario
 
 _VOICE = Voice(100)
 _REFUSALS = (ExitCode.NOT_AUDIO, ExitCode.EMPTY_AUDIO, ExitCode.BAD_CHANNELS)
@@ -120,7 +121,7 @@ def check_messages(messages: list[bytes]) -> int:
     """Whatever a client sends, the simulator answers with events or an error."""
     conversation = Conversation(
         model="m",
-        responder=Responder(_VOICE, None, None),
+        responder=Responder(_VOICE, Scenario()),
         ids=Ids(0),
         expires_at_s=1,
         audio_speed=1e6,

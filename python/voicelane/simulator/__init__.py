@@ -2,13 +2,14 @@
 
 The layers, none of which knows the one above:
 
-    server          who may connect; starting and stopping
+    server, limits  who may connect, and how often; starting and stopping
     connection      one websocket: messages in, what is due out, in time
     wire, event_faults, faults   what goes wrong on purpose with bytes and with events
     conversation    one session's state; no I/O, no clock
     replay          the same of a recording
     response        the events of one answer, in order
     items, session_options, input_audio, speech, responder, formats
+    local_speech, recogniser        words heard and texts said, in programs of their own
     scenario, expectations, recording
                     what is answered, what the client must do, what was said; as files, too
     events          ids, refusals, reading fields
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .expectations import Expect
     from .faults import Faults
+    from .limits import Limits
     from .replies import Reply, ToolCall
     from .scenario import Scenario, Turn
     from .scenario_file import read_scenario
@@ -33,6 +35,7 @@ __all__ = [
     "Connection",
     "Expect",
     "Faults",
+    "Limits",
     "Reply",
     "Scenario",
     "ScenarioError",
@@ -48,6 +51,7 @@ _MODULES = {
     "Connection": "connection",
     "Expect": "expectations",
     "Faults": "faults",
+    "Limits": "limits",
     "Reply": "replies",
     "Scenario": "scenario",
     "ScenarioError": "yaml_nodes",

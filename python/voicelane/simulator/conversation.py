@@ -96,7 +96,7 @@ class Conversation:
         self._spoken: tuple[Item, float] | None = None  # the last audio item and when it began
         self._transcriptions: deque[tuple[float, Item]] = deque()  # of recent turns
         self.session = new_session(ids.new("sess"), model=model, expires_at_s=expires_at_s)
-        self._input = InputAudio(self.session)
+        self._input = InputAudio(self.session, keeps_audio=responder.understands)
         self._handlers: dict[str, Callable[[Event, float], list[Event]]] = {
             "session.update": self._update_session,
             "input_audio_buffer.append": self._append,
@@ -136,6 +136,11 @@ class Conversation:
         except RequestError as refusal:
             events = [_error_event(refusal, event)]
         return self._stamped(events)
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio was appended so far."""
+        return self._input.end_ms
 
     @property
     def due_s(self) -> float | None:
@@ -241,7 +246,7 @@ class Conversation:
             "audio_end_ms": audio_end_ms,
             "item_id": item_id,
         }
-        events = [stopped, *self._committed(item_id, audio_end_ms - self._turn_start_ms, now_s)]
+        events = [stopped, *self._committed(item_id, self._turn_start_ms, audio_end_ms, now_s)]
         if not self.session["turn_detection"]["create_response"]:
             return events
         if self._response is not None:
@@ -254,9 +259,11 @@ class Conversation:
             message = "Error committing input audio buffer: the buffer is empty."
             raise RequestError(message, code="input_audio_buffer_commit_empty")
         item_id, self._turn_item_id = self._turn_item_id or self._ids.new("item"), None
-        return self._committed(item_id, self._input.take(), now_s)
+        end_ms = self._input.end_ms
+        return self._committed(item_id, end_ms - self._input.take(), end_ms, now_s)
 
-    def _committed(self, item_id: str, audio_ms: int, now_s: float) -> list[Event]:
+    def _committed(self, item_id: str, start_ms: int, end_ms: int, now_s: float) -> list[Event]:
+        self._responder.hear(item_id, self._input.clip(start_ms, end_ms))
         content = [{"type": "input_audio", "transcript": None}]
         data: Event = {
             "id": item_id,
@@ -266,7 +273,7 @@ class Conversation:
             "role": "user",
             "content": content,
         }
-        item = Item(data, audio_ms)
+        item = Item(data, end_ms - start_ms)
         previous_id = self._history.insert(item, None)
         if self.session["input_audio_transcription"] is not None:
             due_s = now_s + _TRANSCRIPTION_DELAY_S / self._audio_speed
