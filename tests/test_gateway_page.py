@@ -222,6 +222,11 @@ async def test_the_keyboard_is_enough(page: Page) -> None:
         await expect(line(page, "agent").last).not_to_have_text("Hello?")
         talks = [told["talking"] for told in frames.all_sent("talk")]
         assert talks == [True, False]
+        await page.keyboard.press(" ")
+        await expect(page.get_by_role("alert")).to_contain_text("Hold the button")
+        await _tab_to(page, "notice-action")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_be_hidden()
 
 
 async def _tab_to(page: Page, identifier: str) -> None:

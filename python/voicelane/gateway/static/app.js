@@ -89,7 +89,8 @@ const handlers = {
   },
   error({ code, message }) {
     if (code === "refused") view.options(options);
-    view.notice("error", { title: "That did not work", text: message });
+    const action = ["OK", () => view.clearNotice("error")];
+    view.notice("error", { title: "That did not work", text: message, action });
   },
 };
 
