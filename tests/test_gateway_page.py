@@ -139,8 +139,8 @@ async def test_a_killed_server_is_survived(page: Page) -> None:
     async with started("serve", "--simulator", "--port", 0) as run:
         found = re.search(r"http://\S+:(\d+)", await run.line_with("gateway to"))
         assert found
+        await page.context.clear_permissions()
         await begin_call(page, found[0])
-        await button(page, "Mute").click()
         await write(page, "Hello?")
         await expect(line(page, "user")).to_have_text("Hello?")
         run.process.send_signal(signal.SIGKILL)
@@ -219,9 +219,14 @@ async def test_the_keyboard_is_enough(page: Page) -> None:
             while frames.sent_audio_bytes < before + 48_000:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         await page.keyboard.up(" ")
-        await expect(line(page, "agent").last).not_to_have_text("Hello?")
+        await expect(page.locator("#state")).to_have_text("The agent is speaking")
         talks = [told["talking"] for told in frames.all_sent("talk")]
         assert talks == [True, False]
+        await page.keyboard.press(" ")
+        await expect(page.get_by_role("alert")).to_contain_text("Hold the button")
+        await _tab_to(page, "notice-action")
+        await page.keyboard.press("Enter")
+        await expect(page.get_by_role("alert")).to_be_hidden()
 
 
 async def _tab_to(page: Page, identifier: str) -> None:
@@ -239,8 +244,8 @@ async def test_tools_are_shown(page: Page) -> None:
 
     replies = [ToolCall("get_weather", '{"city": "Oslo"}'), Reply("It rains.")]
     async with served(page, tools=[get_weather], replies=replies) as server:
+        await page.context.clear_permissions()
         await begin_call(page, server.url)
-        await button(page, "Mute").click()
         await write(page, "Do I need an umbrella?")
         tool = page.locator("#transcript .tool")
         await expect(tool.locator("summary")).to_contain_text(re.compile(r"get_weather.*\d+ ms"))

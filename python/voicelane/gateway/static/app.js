@@ -67,24 +67,16 @@ const connection = new Connection({
 const handlers = {
   state({ state }) {
     view.state(state);
-    if (state !== "user_speaking") return;
-    view.hideEmpty();
-    transcript.userSpeaks();
+    if (state === "user_speaking") transcript.userSpeaks();
   },
   clear({ clear }) {
     latency.interrupted();
     player.clear(clear);
   },
-  transcript(said) {
-    view.hideEmpty();
-    transcript.said(said);
-  },
+  transcript: (said) => transcript.said(said),
   transcript_cut: (cut) => transcript.cut(cut),
   latency: (told) => latency.answered(told.first_audio_ms),
-  tool_call(call) {
-    view.hideEmpty();
-    transcript.toolCalled(call);
-  },
+  tool_call: (call) => transcript.toolCalled(call),
   tool_result: (result) => transcript.toolEnded(result),
   options: takeOptions,
   service({ state }) {
@@ -97,7 +89,8 @@ const handlers = {
   },
   error({ code, message }) {
     if (code === "refused") view.options(options);
-    view.notice("error", { title: "That did not work", text: message });
+    const action = ["OK", () => view.clearNotice("error")];
+    view.notice("error", { title: "That did not work", text: message, action });
   },
 };
 
@@ -112,6 +105,9 @@ function ready(message) {
   player.open(message.output_sample_rate_hz);
   isTalking = false;
   tellMicrophone();
+  view.announce("Connected");
+  // Else the space bar, which is to be held now, ends the call.
+  if (document.activeElement === elements.call) elements.talk.focus();
 }
 
 function takeOptions({ voice, turn_detection }) {
@@ -247,7 +243,7 @@ elements["turn-detection"].addEventListener("change", changeOptions);
 elements.composer.addEventListener("submit", (event) => {
   event.preventDefault();
   const text = elements.text.value.trim();
-  if (!text) return;
+  if (!text || !connection.isReady) return;
   connection.send({ type: "text", text });
   elements.text.value = "";
 });

@@ -12,7 +12,7 @@ const TRIES = new Map([
 ]);
 // A call that lasted so long worked: the next loss begins with the first delay again.
 const LASTING_MS = 10_000;
-const QUIET_MS = 5000;
+const WATCH_MS = 8000;
 // A second of audio: what waits longer would come as a flood, which the gateway refuses.
 const MAX_WAITING_BYTES = 96_000;
 
@@ -22,6 +22,7 @@ export class Connection {
   #tries = 0;
   #readyAt = Infinity;
   #heardAt = 0;
+  #pingedAt = 0;
   #timer = 0;
   #on;
 
@@ -52,6 +53,7 @@ export class Connection {
 
   /** Tries a new call now rather than later. */
   retry() {
+    if (this.#socket) return;
     clearTimeout(this.#timer);
     this.#connect();
   }
@@ -94,24 +96,25 @@ export class Connection {
     const message = JSON.parse(data);
     if (message.type === "ready") {
       this.#readyAt = performance.now();
-      this.#timer = setTimeout(() => this.#watch(), QUIET_MS);
+      this.#timer = setTimeout(() => this.#watch(), WATCH_MS);
+      this.#pingedAt = 0;
       this.#on.ready(message);
     } else {
       this.#on.message(message);
     }
   }
 
-  /** Asks where nothing was heard for a while, and gives up what does not answer. */
+  /** Gives up a connection on which nothing came since the last ping. */
   #watch() {
-    const quietMs = performance.now() - this.#heardAt;
-    if (quietMs > 2 * QUIET_MS) {
+    if (this.#heardAt < this.#pingedAt) {
       const socket = this.#socket;
       this.#closed(LOST, "the gateway does not answer");
       socket.close();
       return;
     }
-    if (quietMs > QUIET_MS / 2) this.send({ type: "ping", id: 1 });
-    this.#timer = setTimeout(() => this.#watch(), QUIET_MS);
+    this.#pingedAt = performance.now();
+    this.send({ type: "ping", id: 1 });
+    this.#timer = setTimeout(() => this.#watch(), WATCH_MS);
   }
 
   #closed(code, reason) {

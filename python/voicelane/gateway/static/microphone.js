@@ -5,6 +5,7 @@ export const SAMPLE_RATE_HZ = 48_000;
 export class Microphone {
   #context = null;
   #stream = null;
+  #opening = null;
   #on;
   /** What a level meter looks at; null while closed. */
   analyser = null;
@@ -19,7 +20,24 @@ export class Microphone {
   }
 
   /** Asks for the microphone. Throws the DOMException of getUserMedia, which says why not. */
-  async open() {
+  open() {
+    this.#opening ??= this.#open().finally(() => (this.#opening = null));
+    return this.#opening;
+  }
+
+  /** What is muted hears nothing, the meter included. */
+  mute(isMuted) {
+    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !isMuted;
+  }
+
+  close() {
+    if (!this.isOpen) return;
+    stop(this.#stream, this.#context);
+    this.#stream = this.#context = this.analyser = null;
+  }
+
+  async #open() {
+    if (this.isOpen) return;
     if (!navigator.mediaDevices) throw new DOMException("no secure context", "SecurityError");
     const stream = await navigator.mediaDevices.getUserMedia({
       audio: { echoCancellation: true, noiseSuppression: true, autoGainControl: true, channelCount: 1 },
@@ -45,17 +63,6 @@ export class Microphone {
     };
     this.#stream = stream;
     this.#context = context;
-  }
-
-  /** What is muted hears nothing, the meter included. */
-  mute(isMuted) {
-    for (const track of this.#stream?.getAudioTracks() ?? []) track.enabled = !isMuted;
-  }
-
-  close() {
-    if (!this.isOpen) return;
-    stop(this.#stream, this.#context);
-    this.#stream = this.#context = this.analyser = null;
   }
 }
 

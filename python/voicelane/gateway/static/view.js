@@ -43,7 +43,9 @@ export class View {
     const isInCall = IN_CALL.includes(phase);
     call.textContent = isInCall ? "End call" : "Start call";
     call.classList.toggle("primary", !isInCall);
-    text.disabled = send.disabled = phase !== "open";
+    // What is being written keeps its focus while the connection comes back.
+    text.disabled = !isInCall;
+    send.disabled = phase !== "open";
     if (phase !== "open") {
       session.textContent = "none";
       this.state(phase);
@@ -53,12 +55,11 @@ export class View {
 
   /** A state of the call: what the agent and the user are doing. */
   state(state) {
-    const { orb, state: title, stop, announcer } = this.#elements;
+    const { orb, state: title, stop } = this.#elements;
     if (orb.dataset.state === state) return;
     orb.dataset.state = state;
     title.textContent = STATES[state] ?? state;
     stop.disabled = state !== "speaking" && state !== "thinking";
-    if (state === "listening") announcer.textContent = "Listening";
   }
 
   session({ session_id }) {
@@ -98,10 +99,6 @@ export class View {
 
   announce(text) {
     this.#elements.announcer.textContent = text;
-  }
-
-  hideEmpty() {
-    this.#elements.empty.hidden = true;
   }
 
   /** Draws the levels of what `analysers` returns, as long as it returns any. */

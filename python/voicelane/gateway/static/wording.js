@@ -33,12 +33,11 @@ export function microphoneFault({ name, message }) {
 
 /** Title and text for a call that has ended, by its close code. */
 export function ending({ code, reason }) {
-  const [title, text] = ENDINGS[code] ?? WAITING[code] ?? LOST;
-  const isGivenUp = code in WAITING;
-  return { title, text: [isGivenUp ? "Nothing helped so far." : text, sentence(reason)].filter(Boolean).join(" ") };
+  const [title, text] = ENDINGS[code] ?? [waiting({ code }).title, "The page has stopped trying."];
+  return { title, text: `${text} ${sentence(reason)}`.trim() };
 }
 
-/** Title and text for a call that is tried again, by its close code. */
+/** The same for a call that is tried again. */
 export function waiting({ code }) {
   const [title, text] = WAITING[code] ?? LOST;
   return { title, text };
