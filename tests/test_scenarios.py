@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import re
 import subprocess
@@ -26,7 +28,9 @@ from voicelane.simulator import (
     Turn,
     read_scenario,
 )
-from voicelane.simulator.recording import read_recording
+from voicelane.simulator.record import APPEND, Record
+from voicelane.simulator.recording import Frame, read_recording
+from voicelane.simulator.replay import Replay
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "scenarios"
 
@@ -227,6 +231,23 @@ async def test_a_run_is_recorded_and_replayed(tmp_path: Path) -> None:
     kinds = [[event["type"] for event in events] for events in server_events]
     assert kinds[0] == kinds[1]
     assert server_events[0][-1] == server_events[1][-1]
+
+
+def test_a_replay_waits_for_as_much_audio_as_was_recorded() -> None:
+    def append(audio: bytes) -> dict[str, str]:
+        return {"type": APPEND, "audio": base64.b64encode(audio).decode()}
+
+    stopped = {"type": "input_audio_buffer.speech_stopped"}
+    frames = (
+        Frame("sent", append(bytes(4))),
+        Frame("sent", append(bytes(6))),
+        Frame("received", stopped),
+    )
+    replay = Replay(frames, Record(0), keeps_time=False)
+    replay.receive(json.dumps(append(bytes(8))), 0.0)  # cut otherwise than recorded
+    assert (replay.due_s, replay.missing()) == (None, ["expected 2 more bytes of audio"])
+    replay.receive(json.dumps(append(bytes(2))), 0.1)
+    assert (replay.due_s, replay.advance(0.1), replay.missing()) == (0.0, [stopped], [])
 
 
 async def test_secrets_are_not_recorded(tmp_path: Path) -> None:
