@@ -14,13 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
-from aiohttp import WSMsgType, web
+from aiohttp import web
 
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, ReconnectPolicy, errors
 from voicelane.events import EVENT_TYPES
 
-DATA = Path(__file__).parent / "data"
+RECORDINGS = Path(__file__).parent / "data" / "recordings"  # of conversations with the live service
 AUDIO = Path(__file__).parent.parent / "examples" / "audio"
 TIMEOUT_S = 10.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
 
@@ -171,56 +170,3 @@ async def service(handler: Callable[[web.WebSocketResponse], Any]) -> AsyncItera
         yield f"ws://127.0.0.1:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
-
-
-class Recording:
-    """A conversation with the live service, frame by frame.
-
-    Attributes:
-        frames: what was sent and received, in order.
-        sent: what our client has sent in a replay.
-    """
-
-    def __init__(self, name: str) -> None:
-        text = (DATA / "recordings" / name).read_text(encoding="utf-8")
-        self.frames = yaml.safe_load(text)["interactions"]
-        self.sent: list[dict[str, Any]] = []
-
-    def answer_calls_when_done(self) -> None:
-        """Moves each output of a function behind the end of the response that called it.
-
-        The recorded client answered when the item of the call was complete; ours waits for
-        ``response.done``, since until then the response may still be cancelled.
-        """
-        frames: list[dict[str, Any]] = []
-        outputs: list[dict[str, Any]] = []
-        for frame in self.frames:
-            data = frame["data"]
-            is_output = data.get("item", {}).get("type") == "function_call_output"
-            if is_output and frame["direction"] == "sent":
-                outputs.append(frame)
-                continue
-            frames.append(frame)
-            if data["type"] == "response.done":
-                frames += outputs
-                outputs = []
-        self.frames = frames
-
-    def received(self, kind: str) -> list[dict[str, Any]]:
-        """The server events of one type."""
-        frames = [frame["data"] for frame in self.frames if frame["direction"] == "received"]
-        return [data for data in frames if data["type"] == kind]
-
-    async def replay(self, websocket: web.WebSocketResponse) -> None:
-        """Plays the service's part; the client must say what the recorded client said."""
-        for frame in self.frames:
-            data = frame["data"]
-            if frame["direction"] == "received":
-                await websocket.send_str(json.dumps(data))
-                continue
-            message = await websocket.receive()
-            assert message.type is WSMsgType.TEXT, f"expected {data['type']}, got {message.type!r}"
-            sent = json.loads(message.data)
-            assert sent["type"] == data["type"], f"expected {data['type']}, got {sent}"
-            self.sent.append(sent)
-        await websocket.receive()  # until the client closes

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from support import Recording
+from support import RECORDINGS
 from voicelane.actions import (
     Action,
     CallFunction,
@@ -29,6 +29,7 @@ from voicelane.actions import (
 from voicelane.history import History
 from voicelane.protocol import Conversation, trim_to_whole_samples
 from voicelane.reply import Reply
+from voicelane.simulator.recording import read_recording
 
 
 @dataclass
@@ -401,9 +402,9 @@ def test_the_users_words_come_once_whatever_the_model() -> None:
 @pytest.mark.parametrize("name", ["text_in_audio_out_turn.yaml", "tool_call_round.yaml"])
 def test_the_recordings_have_no_event_that_surprises(name: str) -> None:
     service = Service()
-    for frame in Recording(name).frames:
-        if frame["direction"] == "received":
-            actions = service.conversation.handle(frame["data"])
+    for frame in read_recording(RECORDINGS / name):
+        if frame.direction == "received":
+            actions = service.conversation.handle(frame.data)
             assert not [action for action in actions if isinstance(action, Fault)]
 
 

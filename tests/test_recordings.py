@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 
-from support import EventLog, Recording, read_all, service
+from support import RECORDINGS, EventLog, read_all
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+from voicelane.simulator import Simulator
+from voicelane.simulator.recording import read_recording
 
 
 def whole_samples(text: str) -> bytes:
@@ -15,9 +17,9 @@ def whole_samples(text: str) -> bytes:
 
 
 async def test_a_turn_with_audio() -> None:
-    recording = Recording("text_in_audio_out_turn.yaml")
-    async with service(recording.replay) as endpoint:
-        model = AzureVoiceLive(model="gpt-realtime", endpoint=endpoint, api_key="key")
+    path = RECORDINGS / "text_in_audio_out_turn.yaml"
+    async with Simulator(replay=path) as sim:
+        model = AzureVoiceLive(model="gpt-realtime", endpoint=sim.endpoint, api_key=sim.api_key)
         log = EventLog(model)
         async with model:
             assert model._session.session_id == "sess_E4BAqtCqVqu1JZb9KeWeA"
@@ -31,8 +33,9 @@ async def test_a_turn_with_audio() -> None:
             ]
             assert done["response_id"] == "resp_E4BAqe5bKD2fzpGWYUcxW"
             assert (done["status"], done["usage"]["total_tokens"]) == ("completed", 61)
-            deltas = recording.received("response.audio.delta")
-            assert read_all(model) == b"".join(whole_samples(delta["delta"]) for delta in deltas)
+            recorded = [frame.data for frame in read_recording(path)]
+            deltas = [one for one in recorded if one["type"] == "response.audio.delta"]
+            assert read_all(model) == b"".join(whole_samples(one["delta"]) for one in deltas)
             assert model.playback.position.item_id == "item_E4BAqvdWBX2CPiTEwdsGK"
             await log.wait_for("agent_speech_ended")
             assert list(dict.fromkeys(name for name, _ in log.events)) == [
@@ -52,14 +55,13 @@ async def test_a_round_with_a_tool_call() -> None:
         asked.append(city)
         return f"It is foggy and 12 degrees in {city}."
 
-    recording = Recording("tool_call_round.yaml")
-    recording.answer_calls_when_done()
-    async with service(recording.replay) as endpoint:
+    path = RECORDINGS / "tool_call_round.yaml"
+    async with Simulator(replay=path) as sim:
         config = AzureVoiceLiveConfig(modalities=["text"])
         model = AzureVoiceLive(
             model="gpt-realtime",
-            endpoint=endpoint,
-            api_key="key",
+            endpoint=sim.endpoint,
+            api_key=sim.api_key,
             config=config,
             tools=[get_weather],
         )
@@ -79,14 +81,15 @@ async def test_a_round_with_a_tool_call() -> None:
                 }
             ]
             # What our client said is what the recorded one said, and in its order.
-            recorded = [frame["data"] for frame in recording.frames if frame["direction"] == "sent"]
+            recorded = [frame.data for frame in read_recording(path) if frame.direction == "sent"]
             output = {"type": "function_call_output", "call_id": "call_gjTmnRCz6ans0s2H",
                       "output": "It is foggy and 12 degrees in London."}  # fmt: skip
             answer = [
                 {"type": "conversation.item.create", "item": output},
                 {"type": "response.create"},
             ]
-            sent = [{k: v for k, v in event.items() if k != "event_id"} for event in recording.sent]
+            received = sim.connections[0].received
+            sent = [{k: v for k, v in event.items() if k != "event_id"} for event in received]
             assert sent[-2:] == recorded[-2:] == answer
 
             text = "It's foggy and 12 degrees in London right now."
@@ -95,3 +98,6 @@ async def test_a_round_with_a_tool_call() -> None:
             assert done["usage"]["total_tokens"] == 110
             assert log.all("error") == []
             assert model.playback.stats()["written_frames"] == 0
+        # Only the options of the session are others than the recorded client's.
+        unmet = sim.connections[0].unmet()
+        assert all(line.startswith("event 2, session.update") for line in unmet)

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import math
 import re
 import subprocess
 import sys
+import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from support import DATA, EventLog
+from support import EventLog, read_all
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
 from voicelane.simulator import (
     Connection,
@@ -25,7 +28,9 @@ from voicelane.simulator import (
     Turn,
     read_scenario,
 )
-from voicelane.simulator.recording import read_recording
+from voicelane.simulator.record import APPEND, Record
+from voicelane.simulator.recording import Frame, read_recording
+from voicelane.simulator.replay import Replay
 
 EXAMPLES = Path(__file__).parent.parent / "examples" / "scenarios"
 
@@ -85,6 +90,36 @@ async def test_answers_by_words() -> None:
         sim.check()
 
 
+async def test_a_wav_file_is_heard_after_its_delay(tmp_path: Path) -> None:
+    pcm = bytes(range(256)) * 100
+    with wave.open(str(tmp_path / "yes.wav"), "wb") as file:
+        file.setparams((1, 2, 24_000, 0, "NONE", ""))
+        file.writeframes(pcm)
+    path = tmp_path / "s.yaml"
+    path.write_text("turns:\n- say: Certainly.\n  wav: yes.wav\n  delay_ms: 150\n")
+    async with Simulator(scenario=path, record=tmp_path, audio_speed=math.inf) as sim:
+        model = session(sim)
+        log = EventLog(model)
+        async with model:
+            await model.send_text_message("May I?")
+            await log.wait_for("response_done")
+            assert read_all(model)[-len(pcm) :] == pcm
+        await ended(sim)
+    frames = [one for one in read_recording(tmp_path / "connection-1.yaml") if one.at_ms]
+    first = {one.data["type"]: one.at_ms or 0 for one in reversed(frames)}
+    assert first["response.audio.delta"] - first["response.created"] >= 149
+
+    async with Simulator(replay=tmp_path / "connection-1.yaml") as sim:  # its sound, too
+        model = session(sim)
+        log = EventLog(model)
+        async with model:
+            await model.send_text_message("May I?")
+            await log.wait_for("response_done")
+            assert read_all(model)[-len(pcm) :] == pcm
+        await ended(sim)
+        sim.check()
+
+
 def test_faults_are_those_of_python() -> None:
     faults = read_scenario(EXAMPLES / "lost_call.yaml").faults
     assert faults == Faults(close_after_deltas=3, close_code=1011, first_connections=1)
@@ -139,6 +174,22 @@ def test_a_scenario_in_python_is_the_one_of_the_file(tmp_path: Path) -> None:
         ("turns:\n- say: A\n  delay_ms: yes", "3: turns[0].delay_ms: expected milliseconds"),
         ("turns:\n- say: A\n  wav: none.wav", "3: turns[0].wav: expected a WAV file"),
         ("faults:\n  close: 1", "2: faults: expected one of accept_silently"),
+        (
+            "faults:\n  close_code: 1011\n  latency_ms: soon",
+            "3: faults.latency_ms: expected a number, but got 'soon'",
+        ),
+        (
+            "faults:\n  close_code: yes",
+            "2: faults.close_code: expected a whole number or null, but got True",
+        ),
+        (
+            "faults:\n  drop_events:\n  - error\n  - 5",
+            "4: faults.drop_events[1]: expected an event's type, but got 5",
+        ),
+        (
+            "faults: {latency_ms: -1}",
+            "1: faults: expected the fields of Faults, but got latency_ms",
+        ),
         ("repeat: true\nrepeat: true", "2: expected each key once, but got 'repeat' again"),
         ("expect:\n  events:\n  - {a: {}, b: {}}", "3: expect.events[0]: expected one event, but"),
         ("turns: [", "2: expected YAML, but got"),
@@ -182,21 +233,21 @@ async def test_a_run_is_recorded_and_replayed(tmp_path: Path) -> None:
     assert server_events[0][-1] == server_events[1][-1]
 
 
-async def test_a_recording_of_the_service_is_served() -> None:
-    async def get_weather(city: str) -> str:
-        """The weather in a city now."""
-        return f"It is foggy and 12 degrees in {city}."
+def test_a_replay_waits_for_as_much_audio_as_was_recorded() -> None:
+    def append(audio: bytes) -> dict[str, str]:
+        return {"type": APPEND, "audio": base64.b64encode(audio).decode()}
 
-    async with Simulator(replay=DATA / "recordings" / "tool_call_round.yaml") as sim:
-        model = session(sim, tools=[get_weather], config=AzureVoiceLiveConfig(modalities=["text"]))
-        log = EventLog(model)
-        async with model:
-            await model.send_text_message("What is the weather in London?")
-            await log.wait_for("response_done", 2)
-        connection = await ended(sim)
-        assert log.finals("agent") == ["It's foggy and 12 degrees in London right now."]
-        # Only the options of the session are others than the recorded client's.
-        assert all(line.startswith("event 2, session.update") for line in connection.unmet())
+    stopped = {"type": "input_audio_buffer.speech_stopped"}
+    frames = (
+        Frame("sent", append(bytes(4))),
+        Frame("sent", append(bytes(6))),
+        Frame("received", stopped),
+    )
+    replay = Replay(frames, Record(0), keeps_time=False)
+    replay.receive(json.dumps(append(bytes(8))), 0.0)  # cut otherwise than recorded
+    assert (replay.due_s, replay.missing()) == (None, ["expected 2 more bytes of audio"])
+    replay.receive(json.dumps(append(bytes(2))), 0.1)
+    assert (replay.due_s, replay.advance(0.1), replay.missing()) == (0.0, [stopped], [])
 
 
 async def test_secrets_are_not_recorded(tmp_path: Path) -> None:

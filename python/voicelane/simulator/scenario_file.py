@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import wave
+from collections.abc import Collection
 from dataclasses import fields
 from os import PathLike
-from typing import Any
+from typing import Any, get_args, get_origin, get_type_hints
 
 from .expectations import NO_EXPECTATIONS, Expect
 from .faults import NO_FAULTS, Faults
@@ -14,6 +15,13 @@ from .replies import Reply, ToolCall
 from .scenario import Scenario, Turn
 from .yaml_nodes import Node, read_yaml
 
+_PLAIN_TYPES = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "a text",
+    type(None): "null",
+}
 _TURN_KEYS = {"user", "when", "say", "wav", "call", "arguments", "delay_ms", "then"}
 
 
@@ -82,11 +90,20 @@ def _answer(node: Node, keys: dict[str, Node]) -> Reply | ToolCall:
 
 def _faults(node: Node) -> Faults:
     keys = node.mapping({field.name for field in fields(Faults)})
-    values: dict[str, Any] = {key: value.value() for key, value in keys.items()}
+    hints = get_type_hints(Faults)
+    values = {key: _fault(value, hints[key]) for key, value in keys.items()}
     try:
         return Faults(**values)
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise node.error("the fields of Faults", str(error)) from error
+
+
+def _fault(node: Node, hint: Any) -> Any:
+    if get_origin(hint) is Collection:
+        return tuple(one.of_type(str, "an event's type") for one in node.sequence())
+    kinds = get_args(hint) or (hint,)
+    expected = " or ".join(_PLAIN_TYPES[kind] for kind in kinds)
+    return node.of_type((*kinds, int) if float in kinds else kinds, expected)
 
 
 def _expect(node: Node) -> Expect:
