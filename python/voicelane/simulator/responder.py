@@ -10,7 +10,7 @@ from dataclasses import replace
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from .events import Event
+from .events import Base64, Event
 from .formats import OUTPUT_FORMATS
 from .replies import McpCall, Reply, ToolCall, read_wav
 from .scenario import Scenario, Turn
@@ -27,9 +27,9 @@ class Voice:
         self.delta_ms = delta_ms
         self.bundled = _bundled_replies()
         # As many as there are recordings and formats.
-        self._deltas: dict[tuple[bytes, str], tuple[str, ...]] = {}
+        self._deltas: dict[tuple[bytes, str], tuple[Base64, ...]] = {}
 
-    def deltas(self, pcm: bytes, output_format: str) -> tuple[str, ...]:
+    def deltas(self, pcm: bytes, output_format: str) -> tuple[Base64, ...]:
         """Return the base64 texts of `pcm`, `delta_ms` each, the last one the rest."""
         key = (pcm, output_format)
         if key not in self._deltas:
@@ -37,7 +37,7 @@ class Voice:
             audio = chosen.encoded(pcm)
             step = self.delta_ms * chosen.rate_hz // 1000 * chosen.frame_bytes
             chunks = (audio[start : start + step] for start in range(0, len(audio), step))
-            self._deltas[key] = tuple(base64.b64encode(chunk).decode() for chunk in chunks)
+            self._deltas[key] = tuple(Base64(base64.b64encode(chunk), "ascii") for chunk in chunks)
         return self._deltas[key]
 
 
