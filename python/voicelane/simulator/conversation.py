@@ -229,7 +229,10 @@ class Conversation:
             "item_id": self._turn_item_id,
         }
         detection = self.session["turn_detection"]
-        cancelled = self._cancel("turn_detected") if detection["interrupt_response"] else []
+        cancelled = []
+        if detection["interrupt_response"]:
+            self._owes_response = False  # to a turn before, whose words are to come
+            cancelled = self._cancel("turn_detected")
         truncated = self._auto_truncate(now_s) if detection["auto_truncate"] else []
         return [started, *cancelled, *truncated]
 
@@ -329,7 +332,7 @@ class Conversation:
             self._ids.new("resp"), None if stays_out else self._id, self.session, params
         )
         given = pre_generated_reply(params)
-        context = self._items_of(params, "input_items")
+        given_items = self._items_of(params, "input_items")
         appended = self._items_of(params, "append_input_items") or []
         if not stays_out:
             self._history.refuse_duplicates(appended)
@@ -337,12 +340,9 @@ class Conversation:
         events = self._cancel("client_cancelled")
         while self._is_cascaded and self._transcriptions:
             events += self._transcribe(self._transcriptions.popleft())
+        context = [*(self._history.items if given_items is None else given_items), *appended]
         if not stays_out:
             events += [created_event(one, self._history.insert(one, None)) for one in appended]
-        if context is None:
-            context = self._history.items
-        if context is not self._history.items or stays_out:
-            context = [*context, *appended]
         if given is None:
             parts = self._responder.next_answer([item.data for item in context])
         else:
