@@ -10,9 +10,8 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
-        loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-playback bench-tracks bench-sessions \
-        soak bench-core bench-check \
-        plots docs clean
+        loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-sessions bench-gateway \
+        soak bench-core bench-check plots screenshots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,7 +47,7 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	$(LOOM) cargo test --quiet --test loom_playback
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
-	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest
+	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal  # most of them wait
 
 test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
@@ -71,10 +70,8 @@ sanitize:  ## Playback and engine under ThreadSanitizer, playback under Realtime
 	scripts/sanitize
 
 audit: build  ## Licences, sources and known vulnerabilities of crates and packages (needs cargo-deny and the Internet)
-	cargo deny check bans licenses sources
 	$(BIN)/python -m pip install --group audit
-	@# Each says it by itself where its database cannot be reached: that is no audit.
-	cargo deny check advisories; crates=$$?; $(BIN)/pip-audit --skip-editable && exit $$crates
+	$(BIN)/python scripts/audit
 
 FUZZ_SECONDS = 60
 
@@ -92,8 +89,9 @@ reliability: build $(VENV)/.test  ## What was tried to break a session, and what
 	scripts/reliability
 
 # What is measured goes into target/bench.json, and the page and its pictures are made of that alone.
-bench: build $(VENV)/.bench $(VENV)/.videosdk  ## The audio path beside its peers: docs/benchmarks.md and its pictures
-	$(BIN)/python -m pytest benches/bench_audio.py --benchmark-quiet $(BENCH)
+bench: build $(VENV)/.bench $(VENV)/.videosdk  ## Everything beside its peers (15 minutes): docs/benchmarks.md and its pictures
+	@cargo build --quiet --release --example load_server
+	$(BIN)/python -m pytest benches --benchmark-quiet $(BENCH)
 	$(BIN)/python benches/report.py
 
 bench-quick:  ## The same in 2 minutes: fewer cases, one round
@@ -102,31 +100,31 @@ bench-quick:  ## The same in 2 minutes: fewer cases, one round
 bench-report: $(VENV)/.bench  ## docs/benchmarks.md again, from target/bench.json
 	$(BIN)/python benches/report.py
 
-bench-playback: build $(VENV)/.bench $(VENV)/.videosdk  ## An audio delta pushed and read, beside its peers
-	$(BIN)/python -m pytest -q -s benches/bench_playback.py --benchmark-json=target/bench-playback.json
-
 # More in docs/sessions-benchmark.md; BENCH_SESSIONS="--quick" is three minutes, "--help" says the rest.
 bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
 
+bench-gateway: build  ## Lateness and CPU of a gateway with 200 browsers (BENCH_GATEWAY="--clients 50 --seconds 10")
+	@$(BIN)/python benches/gateway.py $(BENCH_GATEWAY)
+
 soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing lost, nothing grows (SOAK="--minutes 60 --chaos 1")
 	@cargo build --quiet --release --example load_server
 	@$(BIN)/python benches/sessions/soak.py $(SOAK); code=$$?; $(BIN)/python benches/plot_soak.py && exit $$code
-
-bench-tracks: build $(VENV)/.test $(VENV)/.videosdk  ## CPU of 1, 100 and 500 tracks, beside videosdk's (15 minutes)
-	$(BIN)/python benches/bench_tracks.py
 
 bench-core:  ## The core alone, by criterion
 	cargo bench --bench capture
 
 bench-check:  ## Instructions of the hot paths against their baseline: fails on +5 % (needs valgrind)
+	@scripts/system-packages valgrind
 	@python3 benches/check_instructions.py
 
 plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.wav
 	$(BIN)/python benches/plot_resampling.py
-	$(BIN)/python benches/plot_playback.py
 	$(BIN)/python benches/record_barge_in.py
+
+screenshots: build $(VENV)/.test  ## The pictures of the gateway's page (needs Chromium)
+	$(BIN)/python scripts/gateway-screenshots
 
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
@@ -143,6 +141,7 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base
+	@scripts/system-packages espeak-ng chromium
 	@$(BIN)/python -m pip install --group test
 	@touch $@
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,10 +12,18 @@ from peers import ROOT
 from voicelane.cli.bench.results import new_results, save
 
 OUTPUT = ROOT / "target" / "bench.json"
+_RESULTS = pytest.StashKey[dict[str, Any]]()
+_IS_WHOLE = pytest.StashKey[bool]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--quick", action="store_true", help="fewer cases and calls")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    command = "make bench-quick" if config.getoption("--quick") else "make bench"
+    config.stash[_RESULTS] = new_results() | {"command": command, "growth": []}
+    config.stash[_IS_WHOLE] = config.args == ["benches"]
 
 
 @pytest.fixture(scope="session")
@@ -24,11 +32,8 @@ def is_quick(pytestconfig: pytest.Config) -> bool:
 
 
 @pytest.fixture(scope="session")
-def results(is_quick: bool) -> Iterator[dict[str, Any]]:
-    found = new_results() | {"command": "make bench-quick" if is_quick else "make bench"}
-    yield found
-    OUTPUT.parent.mkdir(exist_ok=True)
-    save(found, OUTPUT)
+def results(pytestconfig: pytest.Config) -> dict[str, Any]:
+    return pytestconfig.stash[_RESULTS]
 
 
 @pytest.fixture
@@ -42,12 +47,31 @@ def record(results: dict[str, Any]) -> Callable[[list[dict[str, Any]]], None]:
             parts = dict.fromkeys([*known.split(" and "), version])
             results["versions"][name] = " and ".join(parts)
         rows = [answer["row"] for answer in answers]
+        kept = results["growth" if "axis" in rows[0] else "rows"]
         if "p50_us" not in rows[0]:
-            results["rows"].append(rows[0])
+            kept.append(rows[0])
             return
         rows.sort(key=lambda row: float(row["p50_us"]))
         times = [row["p50_us"] for row in rows]
         spread = (times[-1] - times[0]) / statistics.median(times)
-        results["rows"].append({**rows[len(rows) // 2], "spread": spread})
+        kept.append({**rows[len(rows) // 2], "spread": spread})
 
     return take
+
+
+def pytest_deselected(items: list[pytest.Item]) -> None:
+    items[0].config.stash[_IS_WHOLE] = False
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """A part of the cases, or a run that failed, is nothing to make the page of."""
+    if session.config.stash[_IS_WHOLE] and exitstatus == pytest.ExitCode.OK:
+        OUTPUT.parent.mkdir(exist_ok=True)
+        save(session.config.stash[_RESULTS], OUTPUT)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    if not config.stash[_IS_WHOLE] or exitstatus != pytest.ExitCode.OK:
+        terminalreporter.line(f"not a whole run: {OUTPUT} is left as it is")

@@ -1,5 +1,6 @@
 //! One hot path, a given number of times, to be counted by `benches/check_instructions.py`.
 //! `level` prints the instruction set that its kernels take.
+#![allow(clippy::print_stdout, reason = "a program")]
 
 use voicelane::audio::g711::Law;
 use voicelane::audio::kernels::Isa;

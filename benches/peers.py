@@ -9,9 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any, Self
 
+from tracks import VIDEOSDK_TRACK
+
 from voicelane.cli.bench.libraries import NotThere
 
 ROOT = Path(__file__).parent.parent
+SESSIONS = ROOT / "benches" / "sessions"
+# Its programs know each other by their names alone.
+sys.path.append(str(SESSIONS))
 
 
 def environment(name: str) -> str:
@@ -19,12 +24,13 @@ def environment(name: str) -> str:
     return str(ROOT / f".venv-videosdk-{name}" / "bin" / "python")
 
 
-VIDEOSDK_PYTHON = os.environ.get("VIDEOSDK_PYTHON", environment("1"))
 PLUGIN = "videosdk-plugins-azure"
 PLUGINS = {
     f"{PLUGIN} 0.0.60": environment("0-original"),
     f"{PLUGIN} 1.0.30": environment("1-original"),
 }
+# The others are at home in ours.
+ENVIRONMENTS = {**PLUGINS, VIDEOSDK_TRACK: environment("1-original")}
 
 
 class Peer:
@@ -36,7 +42,7 @@ class Peer:
 
     def __init__(self, library: str) -> None:
         self.library = library
-        python = PLUGINS.get(library, sys.executable)
+        python = ENVIRONMENTS.get(library, sys.executable)
         if not Path(python).exists():
             raise NotThere(f"{library} needs `make test-videosdk` before")
         self._process = subprocess.Popen(
@@ -46,7 +52,10 @@ class Peer:
             stderr=subprocess.DEVNULL,
             text=True,
             # Those environments have voicelane's source tree, but perhaps another checkout's.
-            env={**os.environ, "PYTHONPATH": str(ROOT / "python")},
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join([str(ROOT / "python"), str(SESSIONS)]),
+            },
         )
 
     def measure(self, group: str, case: str, **options: Any) -> dict[str, Any]:

@@ -9,8 +9,16 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from peers import ROOT
+from peers import ROOT  # first: it says where the programs of benches/sessions are
+
+# isort: split
+import plot
+import plot_growth
+from end_to_end import GROUP as END_TO_END
+from growth import AXES
 from situations import GROUP as LATENCY
+from starting import GROUP as STARTING
+from table import markdown, summaries
 
 from voicelane.cli.bench.conversions import ROOM
 from voicelane.cli.bench.measure import ENCODE, EVENT_TEXT, PLAYBACK
@@ -18,22 +26,35 @@ from voicelane.cli.bench.pictures import draw
 from voicelane.cli.bench.results import load
 from voicelane.cli.bench.table import cases, markdown_table, ranked_rows, tables
 
-PICTURES = {ENCODE: "encode", LATENCY: "latency", EVENT_TEXT: "event-text", PLAYBACK: "playback"}
+PICTURES = {
+    ENCODE: "encode",
+    LATENCY: "latency",
+    EVENT_TEXT: "event-text",
+    PLAYBACK: "playback",
+    END_TO_END: "end-to-end",
+    STARTING: "import",
+}
+GROWTH = {name: name.replace(" ", "-") for name in AXES}
+SESSIONS = "sessions"
 GAIN = "gain"
 CAVEATS = """\
 - One machine, one run. Compare ratios, not microseconds; take your own by `voicelane bench`.
-- Each library runs in a process of its own on one CPU, with warm caches and nothing beside it. In an
-  application all of them are slower, by their caches and by other threads.
+- Each library runs in a process of its own, on one CPU (beside a second Python thread, end to end and in
+  sessions on all of them), with warm caches and nothing beside it. In an application all of them are
+  slower, by their caches and by other threads.
 - The tails (p99.9, max) are those of the machine as much as of the library. A time contains 0.05 us of the
   clock's own.
 - Who is wrong or late is not ranked: an SNR below 30 dB against a tone in float64, an alias of a tone at
   1.125 of the lower Nyquist frequency at less than -20 dB, more than 20 ms held back. Its time is in the
   JSON.
 - Libraries without a downmix get numpy's quickest exact one, those without base64 pybase64.
-- The plugins are called through their own `handle_audio_input`, over a connection that only keeps the text;
-  of 0.0.60 the chunks are converted one by one, which is its 46 dB. They do only what their host gives
-  them.
-- A session's cost is in [sessions-benchmark.md](sessions-benchmark.md)."""
+- The plugins are called through their own `handle_audio_input`, over a connection that only keeps the text.
+  They do only what their host gives them.
+- End to end, both ends look at one clock, and the other end is in Python: some of each time is the server's,
+  the same for all. The consumer asks all the time; a track adds its pace, up to 20 ms. A few hundred
+  frames have no p99.9 but their largest.
+- An import is cold for the process, not for the disk.
+- Sessions are few here and measured once: [sessions-benchmark.md](sessions-benchmark.md) has up to 1000."""
 
 
 def main() -> None:
@@ -46,6 +67,9 @@ def main() -> None:
     for kind in ("svg", "png"):
         for group, name in PICTURES.items():
             draw(of_chunk(results, 20), images / f"bench-{name}.{kind}", group=group)
+        for axis, name in GROWTH.items():
+            plot_growth.draw(results["growth"], axis, images / f"bench-{name}.{kind}")
+        plot.draw(summaries(results["sessions"]), images / f"bench-{SESSIONS}.{kind}")
         draw(gain(results), images / f"bench-{GAIN}.{kind}")
     (folder / "benchmarks.md").write_text(page(results), encoding="utf-8")
     print(folder / "benchmarks.md")
@@ -82,10 +106,11 @@ def page(results: dict[str, Any]) -> str:
         losses(results),
         "## Noise",
         noise(results),
-        *(
-            f"![{group}: microseconds a call](img/bench-{name}.svg)"
-            for group, name in PICTURES.items()
-        ),
+        *(f"![{group}: microseconds](img/bench-{name}.svg)" for group, name in PICTURES.items()),
+        "## As the work grows",
+        *(f"![{AXES[axis].unit}](img/bench-{name}.svg)" for axis, name in GROWTH.items()),
+        f"![CPU of a session](img/bench-{SESSIONS}.svg)",
+        markdown(results["sessions"]).strip(),
         "## The figures",
         tables(results).strip(),
         "## Versions",

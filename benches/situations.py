@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from itertools import cycle
 from time import perf_counter_ns
 
+from cpus import all_cpus
+
 from voicelane.cli.bench.answers import answer_of
 from voicelane.cli.bench.conversions import ROOM
 from voicelane.cli.bench.encoders import ENCODERS
-from voicelane.cli.bench.libraries import NotThere
 from voicelane.cli.bench.measure import speech_like
 from voicelane.cli.bench.results import Row, distribution
 
@@ -33,8 +33,7 @@ async def latency(situation: str, library: str, seconds: float) -> Row:
         NotThere: what the library needs is not installed.
     """
     found = ENCODERS[library]
-    if found.missing:
-        raise NotThere(f"{library} needs {', '.join(found.missing)}")
+    found.check()
     encode, calls = found.make(ROOM), cycle(speech_like(ROOM, 20))
     fault = answer_of(ROOM, found.make).fault
     async with _around(situation):
@@ -83,15 +82,11 @@ def _second_thread(is_wanted: bool) -> Iterator[None]:
         while not ended.is_set():
             sum(range(1_000))
 
-    before = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    if before is not None:
-        os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    thread = threading.Thread(target=count)
-    thread.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        thread.join()
-        if before is not None:
-            os.sched_setaffinity(0, before)
+    with all_cpus():
+        thread = threading.Thread(target=count)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            thread.join()

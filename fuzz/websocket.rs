@@ -1,5 +1,6 @@
 //! What the fuzzer checks of the websocket: whatever bytes a server sends, the connection ends, invents nothing,
 //! and says nothing itself but whole, masked frames, the last of them a close.
+#![allow(dead_code, reason = "each target takes its part")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -105,7 +105,12 @@ class Call:
                 api_key=self.sim.api_key,
                 tools=[self.look_up],
                 connect_timeout_s=QUICK_S if is_connecting else TIMEOUT_S,
-                reconnect=ReconnectPolicy(first_delay_s=0.001, max_delay_s=0.01),
+                reconnect=ReconnectPolicy(
+                    # A server that starts anew is away for longer than some attempts take.
+                    max_attempts=6 if self.fault.restarts is None else 500,
+                    first_delay_s=0.001,
+                    max_delay_s=0.01,
+                ),
             )
             self.log = EventLog(self.model)
             self._ear = Ear(self.model)

@@ -1,6 +1,8 @@
 //! The fuzzer's checks without a fuzzer: its seeds, what it found once, and thousands of variants of them.
 #![cfg(all(unix, not(loom)))]
 
+#[path = "../fuzz/audio.rs"]
+mod audio;
 #[path = "../fuzz/checks.rs"]
 mod checks;
 #[path = "../fuzz/websocket.rs"]
@@ -77,4 +79,14 @@ fn frames() {
 #[test]
 fn handshakes() {
     replay("handshake", websocket::handshake);
+}
+
+#[test]
+fn captures() {
+    replay("capture", audio::capture);
+}
+
+#[test]
+fn playbacks() {
+    replay("playback", audio::playback);
 }

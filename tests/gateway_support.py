@@ -11,19 +11,33 @@ from typing import Any
 
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
 
-from support import TIMEOUT_S
-from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+from support import TIMEOUT_S, reply_pcm, speech
+from voicelane import AzureVoiceLive
 from voicelane.gateway import GATEWAY, CallRequest, Gateway, GatewaySettings, create_app
-from voicelane.simulator import Simulator
+from voicelane.simulator import Reply, Simulator
 
+# It is heard in real time: 0.3 s each are enough of it, and their samples tell them apart.
+SAID = [reply_pcm(0)[9_600:24_000], reply_pcm(1)[9_600:24_000]]
+LONG = Reply("Once upon a time", reply_pcm(0))
 HELLO = {"type": "hello", "protocol": 1, "input_sample_rate_hz": 48_000}
+
+
+# Where in the recording the words begin that are one turn.
+_WORDS_FROM_S = 0.9
+
+
+def voiced(seconds: float) -> bytes:
+    """Words without a pause, 48 kHz mono."""
+    pcm, rate_hz, _ = speech("barge-in-48k-mono.wav")
+    return pcm[int(_WORDS_FROM_S * rate_hz) * 2 :][: int(seconds * rate_hz) * 2]
 
 
 class Browser:
     """A client: what it was told, what it heard."""
 
-    def __init__(self, websocket: ClientWebSocketResponse) -> None:
+    def __init__(self, websocket: ClientWebSocketResponse, kind: str = "type") -> None:
         self.websocket = websocket
+        self._kind = kind
         self.told: list[dict[str, Any]] = []
         self.heard = bytearray()
         self.heard_at_s: list[tuple[float, int]] = []
@@ -54,7 +68,7 @@ class Browser:
         """The next message of that type that fits."""
         while True:
             message = await self.step()
-            if message and message["type"] == kind and condition(message):
+            if message and message[self._kind] == kind and condition(message):
                 return message
 
     async def close_code(self) -> int | None:
@@ -74,6 +88,9 @@ class Server:
         self.sim = sim
         self.url = url
         self.http = http
+        # What the session factory was asked for, and made.
+        self.requests: list[CallRequest] = []
+        self.calls: list[AzureVoiceLive] = []
 
     @asynccontextmanager
     async def browser(self, **options: Any) -> AsyncIterator[Browser]:
@@ -89,18 +106,26 @@ class Server:
 
 @asynccontextmanager
 async def gateway(
-    *, tools: Any = (), replies: Any = None, audio_speed: float = 5.0, **settings: Any
+    *, tools: Any = (), replies: Any = None, audio_speed: float = 50.0, **settings: Any
 ) -> AsyncIterator[Server]:
+    if replies is None:
+        replies = [Reply("Hello.", pcm) for pcm in SAID]
     async with Simulator(replies=replies, audio_speed=audio_speed) as sim, ClientSession() as http:
+        requests: list[CallRequest] = []
+        calls: list[AzureVoiceLive] = []
 
         def new_session(call: CallRequest) -> AzureVoiceLive:
-            return AzureVoiceLive(
-                model="m",
-                endpoint=sim.endpoint,
-                api_key=sim.api_key,
-                config=AzureVoiceLiveConfig(voice=call.voice, turn_detection=call.turn_detection),
-                tools=tools,
+            requests.append(call)
+            calls.append(
+                AzureVoiceLive(
+                    model="m",
+                    endpoint=sim.endpoint,
+                    api_key=sim.api_key,
+                    config=call.config(),
+                    tools=tools,
+                )
             )
+            return calls[-1]
 
         app = create_app(new_session, GatewaySettings(**settings))
         runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
@@ -108,6 +133,8 @@ async def gateway(
         await web.TCPSite(runner, "127.0.0.1", 0).start()
         try:
             url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            yield Server(app[GATEWAY], sim, url, http)
+            server = Server(app[GATEWAY], sim, url, http)
+            server.requests, server.calls = requests, calls
+            yield server
         finally:
             await runner.cleanup()

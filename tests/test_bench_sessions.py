@@ -57,6 +57,28 @@ def test_what_is_heard_is_held_against_what_was_said(
     assert (ear.gap_frames, ear.cut_replies, ear.wrong_frames) == (gap, cut, wrong)
 
 
+@pytest.mark.parametrize(
+    ("before", "after", "gaps"),
+    [
+        ([], [REPLY[5], SILENCE, REPLY[6]], (0, 1, 0)),
+        ([SILENCE, SILENCE], REPLY[5:], (0, 0, 2)),
+        ([REPLY[3], SILENCE, REPLY[4]], REPLY[5:], (1, 0, 0)),
+        ([], [*REPLY[5:], *REPLY * 10, REPLY[0], SILENCE, REPLY[1]], (1, 0, 0)),
+    ],
+    ids=["after the return", "before the loss was found", "long before", "long after"],
+)
+def test_silence_around_a_lost_connection_is_told_apart(
+    ear: Any, before: list[bytes], after: list[bytes], gaps: tuple[int, int, int]
+) -> None:
+    for pcm in (*REPLY[:3], *before):
+        ear.hear(pcm)
+    ear.may_jump()
+    for pcm in (SILENCE, *after):
+        ear.hear(pcm)
+    assert (ear.gap_frames, ear.return_frames, ear.outage_frames) == gaps
+    assert ear.wrong_frames == 0
+
+
 @pytest.mark.skipif(not built, reason="its programs are not built: cargo build --examples")
 def test_two_sessions_are_measured_and_nothing_is_wrong(tmp_path: Path) -> None:
     output = tmp_path / "result.json"

@@ -23,14 +23,17 @@ FIXTURE = Path(__file__).parent / "data" / "bench.json"
 
 async def test_a_tiny_run_measures_voicelane_and_writes_its_figures(tmp_path: Path) -> None:
     output = tmp_path / "result.json"
-    async with started("bench", "--seconds", "0.001", "--json", output) as run:
+    async with started(
+        "bench", "--seconds", "0.001", "--library", "voicelane", "--json", output
+    ) as run:
         ended = await run.end()
     assert ended.exit_code == ExitCode.OK, ended.stderr
     results = load(output)
     assert results["machine"]["cpus"] > 0
     assert results["versions"]["voicelane"]
     assert "--seconds 0.001" in results["command"]
-    ours = [row for row in results["rows"] if row["library"] == "voicelane"]
+    ours = results["rows"]
+    assert {row["library"] for row in ours} == {"voicelane"}
     assert [row["case"] for row in ours[:-2]] == [one.name for one in CONVERSIONS]
     for row in ours:
         assert row["fault"] is None
@@ -43,6 +46,11 @@ def test_help_tells_the_options(capsys: pytest.CaptureFixture[str]) -> None:
         main(["bench", "--help"])
     told = capsys.readouterr().out
     assert all(option in told for option in ("--json", "--plot", "--seconds"))
+
+
+def test_a_library_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["bench", "--library", "nobody"]) == ExitCode.USAGE
+    assert "expected one of voicelane, " in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["result.txt", "result"])

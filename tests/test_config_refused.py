@@ -86,7 +86,7 @@ BAD: list[tuple[dict[str, Any], type[Exception]]] = [
     ({"credential_scopes": []}, ValueError),
     ({"credential_scopes": 7}, TypeError),
     ({"extra_session": []}, TypeError),
-    ({"extra_session": {"x": object()}}, TypeError),
+    ({"extra_session": {"x": ...}}, TypeError),
     ({"extra_session": {"model": "other"}}, ValueError),
     ({"extra_session": {"input_audio_format": "pcm16"}}, ValueError),
     # What cannot work together; the first name is the one that is told.

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from aiohttp import ClientSession, TCPConnector
 
-from gateway_support import HELLO, Browser, gateway
+from gateway_support import HELLO, SAID, Browser, gateway
 from neighbour import nothing_left
-from support import reply_pcm, until
+from support import until
 from voicelane.simulator import Faults
 
 OPEN = HELLO | {"token": "right"}
@@ -28,7 +28,7 @@ async def answered(browser: Browser) -> None:
     await browser.say(type="text", text="Hello?")
     await browser.until("state", lambda told: told["state"] == "speaking")
     await browser.until("state", lambda told: told["state"] == "listening")
-    assert bytes(browser.heard) == reply_pcm(0)
+    assert bytes(browser.heard) == SAID[0]
 
 
 FIRST: dict[str, tuple[int, Any]] = {
@@ -76,7 +76,7 @@ async def test_the_first_message() -> None:
 
 
 async def test_later_messages() -> None:
-    async with gateway(audio_speed=50) as server, server.call() as other:
+    async with gateway() as server, server.call() as other:
         for name, (code, data) in THEN.items():
             async with server.call() as browser:
                 await send(browser, data)

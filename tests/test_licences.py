@@ -28,14 +28,38 @@ NAMES = {
 
 
 def is_allowed(expression: str) -> bool:
-    """Whether an SPDX expression can be met: as Python reads it, `AND` binds before `OR`."""
-    expression = expression.replace("/", " OR ")
-    terms = re.sub(r"[A-Za-z0-9.+-]+(?: WITH [A-Za-z0-9.-]+)?", _as_python, expression)
-    return bool(eval(terms, {"__builtins__": {}}))
+    """Whether an SPDX expression can be met; what is none cannot."""
+    words = re.findall(r"[()]|[^\s()]+", expression.replace("/", " OR "))
+    return _any_of(words) and not words
 
 
-def _as_python(term: re.Match[str]) -> str:
-    return term[0].lower() if term[0] in ("AND", "OR") else str(term[0] in ALLOWED)
+def _any_of(words: list[str]) -> bool:
+    is_met = _all_of(words)
+    while _comes(words, "OR"):
+        is_met = _all_of(words) or is_met
+    return is_met
+
+
+def _all_of(words: list[str]) -> bool:
+    is_met = _one(words)
+    while _comes(words, "AND"):
+        is_met = _one(words) and is_met
+    return is_met
+
+
+def _one(words: list[str]) -> bool:
+    if _comes(words, "("):
+        is_met = _any_of(words)
+        return _comes(words, ")") and is_met
+    licence = words.pop(0) if words else ""
+    if _comes(words, "WITH"):
+        licence += f" WITH {words.pop(0) if words else ''}"
+    return licence in ALLOWED
+
+
+def _comes(words: list[str], word: str) -> bool:
+    """Whether that is the next word, which then is taken."""
+    return words[:1] == [word] and bool(words.pop(0))
 
 
 def licences_of(package: str) -> list[str]:
@@ -79,6 +103,13 @@ def needed_by(package: str, extras: tuple[str, ...] = ()) -> set[str]:
         ("Apache-2.0 WITH LLVM-exception", True),
         ("Apache-2.0 WITH another-exception", False),
         ("Unlicense/MIT", True),
+        ("GPL-3.0-only AND MIT OR MIT", True),
+        ("GPL-3.0-only AND (MIT OR MIT)", False),
+        ("MIT AND", False),
+        ("(MIT", False),
+        ("MIT MIT", False),
+        ("MIT, Zlib", False),
+        ("", False),
     ],
 )
 def test_expressions_are_read(expression: str, allowed: bool) -> None:

@@ -68,6 +68,7 @@ EXAMPLES = {
     "barge_in.py": "[service] truncates item_",
     "configured_session.py": "heard 3.1 s of the agent",
     "events.py": " s of audio sent, 0 errors\nfirst audio after ",
+    "phone_bridge.py": "hung up, the gateway closed with 1000\nreply.wav: ",
     "push_to_talk.py": "\nagent: Hello, I can hear you well. How can I help?\n",
     "reconnect.py": "[told again] user: My name is Ada.\n",
     "standalone.py": "heard 3.1 s of the agent",
@@ -80,12 +81,12 @@ EXAMPLES = {
 ELSEWHERE = {"videosdk_agent.py"}
 
 
-def test_examples_run() -> None:
+def test_examples_run(tmp_path: Path) -> None:
     assert {path.name for path in (ROOT / "examples").glob("*.py")} == set(EXAMPLES) | ELSEWHERE
 
     def run(name: str) -> subprocess.CompletedProcess[bytes]:
         command = [sys.executable, "-W", "error", ROOT / "examples" / name]
-        return subprocess.run(command, capture_output=True, check=False, timeout=50)
+        return subprocess.run(command, capture_output=True, check=False, timeout=50, cwd=tmp_path)
 
     with ThreadPoolExecutor(len(EXAMPLES)) as pool:  # they wait for a loudspeaker, most of the time
         runs = dict(zip(EXAMPLES, pool.map(run, EXAMPLES), strict=True))

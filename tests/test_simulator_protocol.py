@@ -391,6 +391,8 @@ def test_input_items_stand_for_the_conversation() -> None:
     assert the(events, "response.audio_transcript.done")["transcript"] == "Pardon?"
     bad = {"input_items": [{"type": "message", "role": "user"}]}
     assert talk.error("response.create", response=bad)["param"] == "response.input_items[0].content"
+    bad = {"input_items": [5]}
+    assert talk.error("response.create", response=bad)["param"] == "response.input_items[0]"
 
 
 def test_output_text_is_told_as_text() -> None:

@@ -9,11 +9,11 @@ import pytest
 from aiohttp import web
 
 from clock import Clock
-from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech
+from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, errors, events
 from voicelane.metrics import Latency
 from voicelane.play_head import POLL_S, PlayHeadWatch, Progress
-from voicelane.simulator import Simulator
+from voicelane.simulator import Reply, Simulator, ToolCall
 
 
 def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
@@ -233,3 +233,54 @@ async def test_what_is_heard_in_real_time_is_told_within_half_a_frame(clock: Clo
         playback.read(480)
         await asyncio.sleep(0.02)
     assert told == pytest.approx([0.01, 0.15, 0.99], abs=0.0101)
+
+
+async def test_the_service_is_told_what_a_listener_behind_the_play_head_heard() -> None:
+    async with Simulator(audio_speed=20) as sim, model_for(sim) as model:
+        log = EventLog(model)
+        model.listener_lag_ms = lambda: 120.0
+        await model.send_text_message("hello")
+        await log.hear(model, 500, of_ms=600)
+        await model.interrupt()
+        assert log.all("playback_interrupted") == [{}]
+        received = sim.connections[0].received
+        await until(lambda: received[-1]["type"] == "conversation.item.truncate")
+        assert received[-1]["audio_end_ms"] == 380
+
+
+async def test_a_session_has_the_id_that_the_service_gave() -> None:
+    async def accept(websocket: web.WebSocketResponse) -> None:
+        await websocket.receive()
+        await websocket.send_json({"type": "session.updated", "session": {"id": "s"}})
+        await websocket.receive()
+
+    async with service(accept) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        assert model.session_id is None
+        model.catch_up()  # nothing to hear of
+        async with model:
+            assert model.session_id == "s"
+        assert model.session_id is None
+
+
+async def test_a_function_is_told_before_it_runs() -> None:
+    order: list[str] = []
+
+    def add(a: int, b: int) -> int:
+        """A sum."""
+        order.append("runs")
+        return a + b
+
+    replies = [ToolCall("add", '{"a": 2, "b": 3}'), Reply("Five.")]
+    async with (
+        Simulator(audio_speed=1000, replies=replies) as sim,
+        model_for(sim, tools=[add]) as model,
+    ):
+        log = EventLog(model)
+        model.on("realtime_model_function_started", lambda _call: order.append("told"))
+        await model.send_text_message("two and three?")
+        executed = await log.wait_for("realtime_model_function_executed")
+        [started] = log.all("realtime_model_function_started")
+        assert order == ["told", "runs"]
+        assert (started["name"], started["arguments"]) == ("add", '{"a": 2, "b": 3}')
+        assert started["call_id"] == executed["call_id"]

@@ -213,7 +213,7 @@ def main() -> int:
 
 def _plot(result: Path) -> None:
     if find_spec("matplotlib"):  # of the group bench
-        plot = Path(__file__).parent.parent / "plot_sessions.py"
+        plot = Path(__file__).with_name("plot.py")
         subprocess.run([sys.executable, str(plot), str(result)], check=True)
 
 

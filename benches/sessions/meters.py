@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 import resource
+import threading
 import time
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 FRAME_BYTES = 960  # 20 ms of 24 kHz mono s16le
 SILENCE = bytes(FRAME_BYTES)
 _LAG_PERIOD_S = 0.01
+_RETURN_FRAMES = 100
 _SETTLE_S, _LOOK_S = 1.0, 0.02
 
 
@@ -53,19 +57,37 @@ class Ear:
         self.heard_frames = 0
         self.gap_frames = 0
         """Of silence within a reply: an underrun."""
+        self.return_frames = 0
+        """Of the same, within two seconds after the session was heard again on another connection."""
+        self.outage_frames = 0
+        """Of the same, where it went on until the connection was found lost: the server was gone."""
         self.cut_replies = 0
         """Interrupted by the user's speech before their end: the client was that late."""
+        self.lost_replies = 0
+        """Begun on a connection that was lost: the next one is in another place of the reply."""
         self.wrong_frames = 0
+        self._silent_frames = 0
+        self._frames_since_return = _RETURN_FRAMES
 
     def may_jump(self) -> None:
         """The connection was lost: once what it brought is heard, the next one is somewhere in the reply."""
         self._may_jump = True
+        self.outage_frames += self._silent_frames
+        self._silent_frames = 0
 
     def hear(self, pcm: bytes) -> None:
         """Takes the next 20 ms that came out of the session's playback."""
+        self._frames_since_return += 1
         if pcm == SILENCE:
-            self.gap_frames += self._speaking and not self._may_jump
+            if self._speaking and not self._may_jump:
+                self._silent_frames += 1
         elif pcm == self._reply[self._next]:
+            self._heard()
+        elif self._may_jump and pcm in self._places:
+            self._may_jump = False
+            self._frames_since_return = 0
+            self.lost_replies += self._next > 0
+            self._next = self._places[pcm]
             self._heard()
         elif pcm == self._reply[0] or _is_faded(pcm, self._reply[0]):
             self.cut_replies += self._next > 0  # the rest of the last one
@@ -73,14 +95,15 @@ class Ear:
             self._heard()
         elif _is_faded(pcm, self._reply[self._next]):
             self._heard()
-        elif self._may_jump and pcm in self._places:
-            self._may_jump = False
-            self._next = self._places[pcm]
-            self._heard()
         else:
             self.wrong_frames += 1
 
     def _heard(self) -> None:
+        if self._frames_since_return < _RETURN_FRAMES:
+            self.return_frames += self._silent_frames
+        else:
+            self.gap_frames += self._silent_frames
+        self._silent_frames = 0
         self.heard_frames += 1
         self._next = (self._next + 1) % len(self._reply)
         self._speaking = self._next > 0
@@ -132,6 +155,16 @@ class Holdings:
     @classmethod
     def now(cls) -> Holdings:
         return cls(len(os.listdir("/proc/self/task")), len(os.listdir("/proc/self/fd")))
+
+    @staticmethod
+    def thread_names() -> list[str]:
+        """The threads of this process: Python's by their own names, others by the system's."""
+        names = {str(one.native_id): one.name for one in threading.enumerate()}
+        for thread in os.listdir("/proc/self/task"):
+            if thread not in names:
+                with contextlib.suppress(FileNotFoundError):  # it has just ended
+                    names[thread] = Path(f"/proc/self/task/{thread}/comm").read_text().strip()
+        return sorted(names.values())
 
     async def left_over(self) -> dict[str, int]:
         """What there is beyond this, once it had a second to go."""

@@ -58,6 +58,7 @@ class Look:
     rss_kib: int
     descriptors: int
     threads: int
+    thread_names: list[str]
     reconnects: int
     dropped_ms: float
     history_items: int
@@ -199,6 +200,7 @@ class Soak:
                 rss_kib=rss_kib(),
                 descriptors=held.descriptors,
                 threads=held.threads,
+                thread_names=held.thread_names(),
                 reconnects=sum(one["reconnects"] for one in stats),
                 dropped_ms=sum(one["audio_dropped_ms"] for one in stats),
                 history_items=sum(len(session._history) for session in self.sessions),
@@ -226,7 +228,7 @@ class Soak:
                 self._fault(index, f"{ear.wrong_frames} frames wrong of {ear.heard_frames} heard")
         for what, count in left_over.items():
             if count:
-                self.faults.append(f"{what} after the end: {count}")
+                self.faults.append(f"{what} after the end: {count}; {Holdings.thread_names()}")
         self._judge_growth()
 
     def _judge_calm(self, index: int, one: Mapping[str, Any], arrived: int) -> None:
@@ -275,6 +277,10 @@ class Soak:
             "heard": sum(ear.heard_frames for ear in ears),
             "wrong": sum(ear.wrong_frames for ear in ears),
             "gaps": sum(ear.gap_frames for ear in ears),
+            "gaps_after_return": sum(ear.return_frames for ear in ears),
+            "gaps_of_outages": sum(ear.outage_frames for ear in ears),
+            "replies_cut": sum(ear.cut_replies for ear in ears),
+            "replies_lost": sum(ear.lost_replies for ear in ears),
             "rss_mib": [round(look.rss_kib / 1024, 1) for look in (self.looks[0], self.looks[-1])],
             "faults": self.faults,
             "looks": [asdict(look) for look in self.looks],
@@ -299,8 +305,11 @@ def report(soak: Soak) -> str:
         f"{soak.num_kills} servers killed, {soak.num_reconnects} reconnects, {soak.num_reopened} sessions "
         f"reopened. {len(steady)} sessions went on: {sum(ear.heard_frames for ear in steady)} frames heard, "
         f"{sum(ear.wrong_frames for ear in steady)} of them wrong, "
-        f"{sum(ear.gap_frames for ear in steady)} gaps within a reply, "
-        f"{sum(ear.cut_replies for ear in steady)} replies cut.",
+        f"{sum(ear.gap_frames for ear in steady)} of silence within a reply; "
+        f"{sum(ear.return_frames for ear in steady)} more right after a session came back, "
+        f"{sum(ear.outage_frames for ear in steady)} until the server was found gone; "
+        f"{sum(ear.cut_replies for ear in steady)} replies cut, "
+        f"{sum(ear.lost_replies for ear in steady)} lost with their connection.",
         "",
         *[f"- {fault}" for fault in soak.faults or ["nothing was lost, nothing grew"]],
     ]

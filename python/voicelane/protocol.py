@@ -52,8 +52,8 @@ class AudioDelta(Protocol):
     def written_frames(self) -> int: ...
 
 
-# "Nothing to cancel": the response ended while the cancel was on its way.
-_BENIGN_ERRORS = frozenset({"response_cancel_not_active"})
+# The response ended while the cancel was on its way.
+_NOTHING_TO_CANCEL = "response_cancel_not_active"
 _ALREADY_ACTIVE = "conversation_already_has_active_response"
 
 
@@ -225,7 +225,7 @@ class Conversation:
     def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
         details = mapping(event.get("error"))
         code = details.get("code")
-        if code in _BENIGN_ERRORS:
+        if code == _NOTHING_TO_CANCEL:
             return []
         error = _service_error(details, "no message")
         if code == _ALREADY_ACTIVE and self._ask_again(error.event_id):

@@ -409,7 +409,11 @@ class AzureVoiceLive(EventEmitter):
         await old.close()
 
     async def _keep(self, link: Link) -> None:
-        error = await self._keeper.keep(link)
+        try:
+            error: VoiceLiveError | None = await self._keeper.keep(link)
+        except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
+            _log.error("The session met a fault of voicelane itself", exc_info=fault)
+            error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
         self._session_ready_event.clear()
         self.microphone.feed.is_open = False
         self._ended = error
@@ -540,9 +544,16 @@ class AzureVoiceLive(EventEmitter):
 
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
+        self.catch_up()
+        if self._link is not None and not self._closing:
+            self._executor.obey(self._link, self._link.conversation.interrupt())
+
+    def catch_up(self) -> None:
+        """Emits what the service has said by now. For who reads `playback` where the order of audio and
+        events counts: audio is there the moment it comes, its events when the event loop has a turn.
+        """
         if self._link is not None and not self._closing:
             self._link.catch_up()
-            self._executor.obey(self._link, self._link.conversation.interrupt())
 
     async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:
         link = await self._ready_link()

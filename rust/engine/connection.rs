@@ -200,8 +200,12 @@ pub async fn serve_stream(
     inbox: Arc<Inbox>,
 ) -> Result<Ended, ConnectFault> {
     let socket = open(&options.target, Box::new(stream)).await?;
-    let shared = Shared::new(inbox, &Arc::new(Doorbell::default()));
-    Ok(Driver::new(socket, shared, downlink, options.heartbeat, options.close_timeout).run().await)
+    let doorbell = Arc::new(Doorbell::default());
+    let shared = Shared::new(inbox, &doorbell);
+    let ended = Driver::new(socket, shared, downlink, options.heartbeat, options.close_timeout).run().await;
+    // Nobody answers this one, and who rang keeps it.
+    doorbell.forget();
+    Ok(ended)
 }
 
 async fn serve(

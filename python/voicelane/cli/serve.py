@@ -1,4 +1,4 @@
-"""`voicelane serve`: the gateway for browsers."""
+"""`voicelane serve`: the gateway for browsers and telephones."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 TOKEN_VARIABLE = "VOICELANE_GATEWAY_TOKEN"
 
 DESCRIPTION = f"""\
-Serves a web page to talk to the agent, and the websocket behind it, until Ctrl-C or SIGTERM: then it
-takes no new calls and waits for those that run.
+Serves a web page to talk to the agent, and the websockets for it and for telephone bridges, until
+Ctrl-C or SIGTERM: then it takes no new calls and waits for those that run.
 
 environment:
   {TOKEN_VARIABLE}  what clients must bring; needed unless --host is loopback
@@ -168,16 +168,15 @@ def _session_factory(
 ) -> Any:
     from types import SimpleNamespace
 
-    from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
+    from voicelane import AzureVoiceLive
 
     def new_session(call: CallRequest) -> AzureVoiceLive:
-        config = AzureVoiceLiveConfig(voice=call.voice, turn_detection=call.turn_detection)
         session = AzureVoiceLive(
             model=args.model,
             endpoint=service.endpoint,
             api_key=service.api_key,
             credential=credential,
-            config=config,
+            config=call.config(),
             tools=tools,
         )
         if args.instructions:

@@ -31,6 +31,7 @@ examples:
   voicelane simulate
   voicelane simulate --port 9000 --api-key secret --replies answers/ goodbye.wav
   voicelane simulate --scenario booking.yaml --audio-speed 20 --record runs
+  voicelane simulate --scenario booking.yaml --speech
   voicelane simulate --replay runs/connection-1.yaml
 """
 
@@ -64,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         metavar="FOLDER",
         help="write each connection there as connection-N.yaml",
+    )
+    parser.add_argument(
+        "--speech",
+        action="store_true",
+        help="understand English words and say any text (needs voicelane[simulator-speech] and "
+        "espeak-ng; of the scenario's `user` texts the one most like what is heard is told)",
     )
     parser.add_argument(
         "--audio-speed",
@@ -104,6 +111,7 @@ async def _serve(args: argparse.Namespace) -> None:
             replay=args.replay,
             replay_timing=args.replay_timing,
             record=args.record,
+            speech=args.speech,
             audio_speed=args.audio_speed,
         )
     except ImportError as error:

@@ -1,9 +1,11 @@
-"""A server between browsers and the service: one websocket and one session for each call.
+"""A server between browsers or telephones and the service: one websocket and one session for each call.
 
 The layers, none of which knows the one above:
 
-    server          the aiohttp application: who may call, health, draining
-    call            one browser's call: its messages, its session
+    server          the aiohttp application: paths, headers, health
+    connections     websockets: who may call, the life of a call, draining
+    browser, phone  how either kind of client is spoken to
+    call            what is the same for both: the session, the pace of its audio
     pump            sends the audio of all calls at the pace of a speaker
     outbox, lead    what is to be sent to a client; what it has not played yet
     messages        reading JSON
@@ -12,7 +14,7 @@ The layers, none of which knows the one above:
 
 from .close_codes import CallEndedError, CloseCode
 from .server import GATEWAY, Gateway, create_app
-from .settings import CallRequest, GatewaySettings, SessionFactory
+from .settings import CallRequest, GatewaySettings, PhoneStream, SessionFactory
 
 __all__ = [
     "GATEWAY",
@@ -21,6 +23,7 @@ __all__ = [
     "CloseCode",
     "Gateway",
     "GatewaySettings",
+    "PhoneStream",
     "SessionFactory",
     "create_app",
 ]

@@ -1,39 +1,31 @@
-"""One browser's call."""
+"""A call, whatever its client is: the session, the pace of its audio, its end."""
 
 from __future__ import annotations
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
-from ..errors import ErrorText, ServiceError, VoiceLiveError
-from ..playout import INTERRUPT_FADE_MS
+from ..errors import ErrorText, VoiceLiveError
 from ..session import AzureVoiceLive
 from .close_codes import CallEndedError, CloseCode
 from .lead import Lead
 from .limits import RateLimit
-from .messages import bad_message, choice, field, parsed
 from .metrics import GatewayMetrics
 from .outbox import Outbox
 from .pump import TICK_S
 from .settings import CallRequest, GatewaySettings
-from .transcript import TranscriptLines
 
-PROTOCOL = 1
-MAX_TEXT_CHARACTERS = 4000
-_BYTES_PER_FRAME = 2
+BYTES_PER_FRAME = 2
 _AUDIO_PACE = 1.25
 _AUDIO_STOCK_S = 2.0
-_MESSAGES_PER_S = 50
-_MESSAGES_STOCK = 100
-# Of push-to-talk: what is shorter is a slip of the finger, and the service refuses it.
-_SHORTEST_TURN_S = 0.1
-# Longer than the silence that ends a turn.
-_MUTE_SILENCE_S = 1.0
 
 
-class BrowserCall:
+class Call(ABC):
     """A session and the client that it talks to. What ends the call is raised, or set by `end`.
+
+    A subclass knows how its kind of client is spoken to, and what it may say.
 
     Args:
         session: connected.
@@ -42,6 +34,11 @@ class BrowserCall:
         settings: the gateway's.
         metrics: the gateway's.
     """
+
+    # Whether the client says nothing between `opening` and `greet`. What it says all the same is dropped,
+    # or else ends the call.
+    waits_for_greeting: ClassVar[bool]
+    messages_per_s: ClassVar[int]
 
     def __init__(
         self,
@@ -58,163 +55,59 @@ class BrowserCall:
         self._outbox = outbox
         self._settings = settings
         self._metrics = metrics
-        self._voice, self._turn_detection = request.voice, request.turn_detection
-        self._input_bytes_per_s = request.input_sample_rate_hz * _BYTES_PER_FRAME
+        self._input_bytes_per_s = request.input_sample_rate_hz * BYTES_PER_FRAME
         self._rate_hz = session.playback.output_rate_hz
         self._lead = Lead(self._rate_hz)
         now_s = self._time()
         self._audio_limit = RateLimit(
             _AUDIO_PACE * self._input_bytes_per_s, _AUDIO_STOCK_S * self._input_bytes_per_s, now_s
         )
-        self._message_limit = RateLimit(_MESSAGES_PER_S, _MESSAGES_STOCK, now_s)
-        self._lines = TranscriptLines()
+        self._message_limit = RateLimit(self.messages_per_s, 2 * self.messages_per_s, now_s)
         self._state = "listening"
-        self._is_muted = False
-        self._turn_bytes: int | None = None
         self._speech_ended_s: float | None = None
-        self._tools_started_s: dict[str, float] = {}
         self._active_s = now_s
         self._last_s = now_s + settings.max_call_s
         session.listener_lag_ms = lambda: self._lead.unheard_ms(self._time())
         for event, handler in self._event_handlers().items():
             session.on(event, handler)
 
+    @classmethod
+    @abstractmethod
+    def opening(cls, data: str | bytes, settings: GatewaySettings) -> CallRequest | None:
+        """What the client asks for by its first messages; None if that is still to come.
+
+        Raises:
+            CallEndedError: it may not have it.
+        """
+
+    @abstractmethod
+    async def take(self, data: str | bytes) -> None:
+        """A message of the client.
+
+        Raises:
+            CallEndedError: it is none that a client may send now, or one too many.
+        """
+
+    @abstractmethod
     def greet(self) -> None:
         """Tells the client that the call has begun."""
-        self._outbox.put(
-            {
-                "type": "ready",
-                "protocol": PROTOCOL,
-                "session_id": self._session.session_id,
-                "input_sample_rate_hz": self._input_bytes_per_s // _BYTES_PER_FRAME,
-                "output_sample_rate_hz": self._rate_hz,
-                "lead_ms": self._settings.lead_ms,
-                **self._options(),
-                "idle_timeout_s": self._settings.idle_timeout_s,
-                "max_call_s": self._settings.max_call_s,
-            }
-        )
+
+    @abstractmethod
+    def _tell_audio(self, pcm: bytes) -> None:
+        """The agent's speech."""
+
+    @abstractmethod
+    def _tell(self, message: dict[str, Any]) -> None:
+        """What docs/gateway-protocol.md has the gateway say, where the client knows the like of it."""
+
+    def tell_draining(self, seconds: float) -> None:
+        """The gateway stops: the call has so long."""
+        self._tell({"type": "draining", "seconds": seconds})
 
     def end(self, code: CloseCode, reason: str) -> None:
         """Ends the call; the first reason counts."""
         if not self.ended.done():
             self.ended.set_result(CallEndedError(code, reason))
-
-    def tell_draining(self, seconds: float) -> None:
-        """The gateway stops: the call has so long."""
-        self._outbox.put({"type": "draining", "seconds": seconds})
-
-    # --- from the client ---------------------------------------------------------------------
-
-    async def take_audio(self, pcm: bytes) -> None:
-        """Microphone audio.
-
-        Raises:
-            CallEndedError: it is too much, or no whole number of samples.
-        """
-        if not pcm or len(pcm) % _BYTES_PER_FRAME:
-            raise bad_message("audio of whole 16-bit samples", f"{len(pcm)} bytes")
-        if not self._audio_limit.allows(len(pcm), self._time()):
-            raise CallEndedError(CloseCode.TOO_FAST, "expected audio in real time, got more")
-        self._metrics.bytes.labels("in").inc(len(pcm))
-        if self._is_muted:
-            return
-        if self._turn_detection == "none":
-            if self._turn_bytes is None:
-                return
-            self._turn_bytes += len(pcm)
-        await self._session.handle_audio_input(pcm)
-
-    async def take_text(self, text: str) -> None:
-        """A JSON message.
-
-        Raises:
-            CallEndedError: it is none that a client may send now, or one too many.
-        """
-        if not self._message_limit.allows(1, self._time()):
-            reason = f"expected {_MESSAGES_PER_S} messages a second, got more"
-            raise CallEndedError(CloseCode.TOO_FAST, reason)
-        message = parsed(text)
-        try:
-            match message["type"]:
-                case "text":
-                    await self._say(field(message, "text", str))
-                case "mute":
-                    await self._mute(field(message, "muted", bool))
-                case "talk":
-                    await self._talk(field(message, "talking", bool))
-                case "interrupt":
-                    await self._session.interrupt()
-                case "options":
-                    await self._change(message)
-                case "played":
-                    clear, frames = field(message, "clear", int), field(message, "frames", int)
-                    self._lead.reported(clear, max(0, frames), self._time())
-                case "ping":
-                    self._outbox.put({"type": "pong", "id": field(message, "id", int)})
-                case _:
-                    raise bad_message("a type of this protocol", "another")
-        except VoiceLiveError as error:
-            self._tell_error("service", str(error))
-
-    async def _say(self, text: str) -> None:
-        if not 1 <= len(text) <= MAX_TEXT_CHARACTERS:
-            raise bad_message(f"1 to {MAX_TEXT_CHARACTERS} characters", str(len(text)))
-        self._active_s = self._time()
-        self._outbox.put(self._lines.said("user", text, is_final=True))
-        await self._session.send_text_message(text)
-        self._set_state("thinking")
-
-    async def _mute(self, muted: bool) -> None:
-        if muted and not self._is_muted and self._turn_detection != "none":
-            # The service finds the end of a turn by the silence that follows.
-            await self._session.handle_audio_input(
-                bytes(int(_MUTE_SILENCE_S * self._input_bytes_per_s) // 2 * 2)
-            )
-        self._is_muted = muted
-
-    async def _talk(self, talking: bool) -> None:
-        if self._turn_detection != "none":
-            raise bad_message("talk only with the turn detection none", self._turn_detection)
-        if talking:
-            await self._session.interrupt()
-            await self._session.clear_audio()
-            self._turn_bytes = 0
-            self._active_s = self._time()
-            self._set_state("user_speaking")
-            return
-        turn_bytes, self._turn_bytes = self._turn_bytes, None
-        if turn_bytes is None:
-            return
-        if turn_bytes < _SHORTEST_TURN_S * self._input_bytes_per_s:
-            await self._session.clear_audio()
-            self._set_state("listening")
-            self._tell_error("too_short", "Hold the button while you speak.")
-            return
-        await self._session.commit_audio()
-        self._user_has_spoken()
-
-    async def _change(self, message: dict[str, Any]) -> None:
-        settings = self._settings
-        voice = choice(message, "voice", settings.voices, self._voice)
-        turns = settings.turn_detections
-        turn_detection = choice(message, "turn_detection", turns, self._turn_detection)
-        changes: dict[str, str] = {}
-        if voice != self._voice:
-            changes["voice"] = voice
-        if turn_detection != self._turn_detection:
-            changes["turn_detection"] = turn_detection
-        try:
-            if changes:
-                await self._session.update_session(**changes)
-        except (ValueError, ServiceError) as error:
-            self._tell_error("refused", str(error))
-            return
-        self._voice, self._turn_detection = voice, turn_detection
-        self._turn_bytes = None
-        self._outbox.put({"type": "options", **self._options()})
-
-    # --- to the client -----------------------------------------------------------------------
 
     def tick(self, now_s: float) -> None:
         """Sends what is due of the agent's speech, and ends a call whose time is up."""
@@ -231,9 +124,35 @@ class BrowserCall:
         elif now_s > self._last_s:
             self.end(CloseCode.TIMED_OUT, "the call lasted as long as a call may")
 
+    # --- audio -------------------------------------------------------------------------------
+
+    def _admit_audio(self, num_bytes: int) -> None:
+        """Counts 16-bit audio of the client.
+
+        Raises:
+            CallEndedError: it is too much.
+        """
+        if not self._audio_limit.allows(num_bytes, self._time()):
+            raise CallEndedError(CloseCode.TOO_FAST, "expected audio in real time, got more")
+        self._metrics.bytes.labels("in").inc(num_bytes)
+
+    def _admit_message(self) -> None:
+        """Counts a message of the client.
+
+        Raises:
+            CallEndedError: it is one too many.
+        """
+        if not self._message_limit.allows(1, self._time()):
+            reason = f"expected {self.messages_per_s} messages a second, got more"
+            raise CallEndedError(CloseCode.TOO_FAST, reason)
+
     def _send_audio(self, now_s: float) -> None:
         playback = self._session.playback
+        if playback.is_finished and self._state != "speaking":
+            return
         waiting = int(playback.buffered_ms * self._rate_hz / 1000)
+        # What came before this audio is told before it: an interrupt, or the end of the user's speech.
+        self._session.catch_up()
         ahead = self._lead.paced_frames(now_s)
         if not waiting:
             if not ahead and self._state == "speaking" and playback.is_finished:
@@ -242,8 +161,19 @@ class BrowserCall:
         missing = int(self._settings.lead_ms * self._rate_hz / 1000 - ahead)
         # Not a few samples at a time.
         if missing >= int(TICK_S * self._rate_hz) or missing >= waiting:
-            pcm, frames = playback.take(min(missing, waiting))
-            self._send_frames(pcm[: _BYTES_PER_FRAME * frames], now_s)
+            self._send_frames(self._unfaded(min(missing, waiting)), now_s)
+
+    def _unfaded(self, num_frames: int) -> bytes:
+        """The next frames without the fade of an interrupt, of which this listener dropped the beginning."""
+        playback = self._session.playback
+        before = playback.stats()
+        pcm, frames = playback.take(num_frames)
+        after = playback.stats()
+        if after["dropped_frames"] > before["dropped_frames"]:
+            self._session.catch_up()  # there was an interrupt this very moment
+        # The fade comes first, and is not counted as played.
+        whole = after["played_frames"] - before["played_frames"]
+        return pcm[BYTES_PER_FRAME * (frames - whole) : BYTES_PER_FRAME * frames]
 
     def _send_frames(self, pcm: bytes, now_s: float) -> None:
         if not pcm:
@@ -251,79 +181,38 @@ class BrowserCall:
         if self._speech_ended_s is not None:
             delay_s, self._speech_ended_s = now_s - self._speech_ended_s, None
             self._metrics.first_audio.observe(delay_s)
-            self._outbox.put({"type": "latency", "first_audio_ms": round(1000 * delay_s)})
+            self._tell({"type": "latency", "first_audio_ms": round(1000 * delay_s)})
         self._set_state("speaking")
-        self._lead.sent(len(pcm) // _BYTES_PER_FRAME, now_s)
+        self._lead.sent(len(pcm) // BYTES_PER_FRAME, now_s)
         self._metrics.bytes.labels("out").inc(len(pcm))
-        self._outbox.put(pcm)
+        self._tell_audio(pcm)
 
-    def _clear(self) -> None:
-        self._metrics.interrupts.inc()
-        self._outbox.drop_audio()
-        self._outbox.put({"type": "clear", "clear": self._lead.cleared()})
-        if cut := self._lines.cut():
-            self._outbox.put(cut)
-        self._drop_fade()
-        if self._state == "speaking":
-            self._set_state("listening")
-
-    def _drop_fade(self) -> None:
-        """The buffer fades out for a listener who heard all before; this one dropped that."""
-        playback = self._session.playback
-        played = playback.stats()["played_frames"]
-        pcm, frames = playback.take(self._rate_hz * INTERRUPT_FADE_MS // 1000)
-        new = playback.stats()["played_frames"] - played
-        self._send_frames(
-            pcm[_BYTES_PER_FRAME * (frames - new) : _BYTES_PER_FRAME * frames], self._time()
-        )
+    # --- from the session --------------------------------------------------------------------
 
     def _event_handlers(self) -> dict[str, Callable[..., None]]:
         return {
             "user_speech_started": lambda: self._set_state("user_speaking"),
             "user_speech_ended": self._user_has_spoken,
             "playback_interrupted": self._clear,
-            "realtime_model_transcription": lambda said: self._outbox.put(self._lines.said(**said)),
             "response_done": self._response_done,
-            "realtime_model_function_started": self._tool_started,
-            "realtime_model_function_executed": self._tool_ended,
-            "reconnecting": lambda: self._tell_service("reconnecting"),
-            "reconnected": lambda: self._tell_service("connected"),
             "error": self._session_error,
             "closed": self._session_closed,
         }
+
+    def _clear(self) -> None:
+        self._metrics.interrupts.inc()
+        self._outbox.drop_audio()
+        self._tell({"type": "clear", "clear": self._lead.cleared()})
+        if self._state == "speaking":
+            self._set_state("listening")
 
     def _user_has_spoken(self) -> None:
         self._speech_ended_s = self._active_s = self._time()
         self._set_state("thinking")
 
     def _response_done(self) -> None:
-        self._lines.end("agent")
         if self._state == "thinking" and self._session.playback.is_idle:
             self._set_state("listening")
-
-    def _tool_started(self, call: dict[str, Any]) -> None:
-        self._tools_started_s[call["call_id"]] = self._time()
-        self._outbox.put(
-            {
-                "type": "tool_call",
-                "id": call["call_id"],
-                "name": call["name"],
-                "arguments": call["arguments"][:MAX_TEXT_CHARACTERS],
-            }
-        )
-
-    def _tool_ended(self, call: dict[str, Any]) -> None:
-        started_s = self._tools_started_s.pop(call["call_id"], self._time())
-        self._outbox.put(
-            {
-                "type": "tool_result",
-                "id": call["call_id"],
-                "name": call["name"],
-                "output": call["output"][:MAX_TEXT_CHARACTERS],
-                "is_error": call["is_error"],
-                "duration_ms": round(1000 * (self._time() - started_s)),
-            }
-        )
 
     def _session_error(self, text: ErrorText) -> None:
         self._tell_error("service" if isinstance(text.error, VoiceLiveError) else "audio", text)
@@ -337,13 +226,7 @@ class BrowserCall:
     def _set_state(self, state: str) -> None:
         if state != self._state:
             self._state = state
-            self._outbox.put({"type": "state", "state": state})
-
-    def _tell_service(self, state: str) -> None:
-        self._outbox.put({"type": "service", "state": state})
+            self._tell({"type": "state", "state": state})
 
     def _tell_error(self, code: str, message: str) -> None:
-        self._outbox.put({"type": "error", "code": code, "message": str(message)})
-
-    def _options(self) -> dict[str, str]:
-        return {"voice": self._voice, "turn_detection": self._turn_detection}
+        self._tell({"type": "error", "code": code, "message": str(message)})

@@ -14,7 +14,8 @@ class Lead:
 
     def __init__(self, rate_hz: int) -> None:
         self._rate_hz = rate_hz
-        self._sent_frames = 0
+        # Since the last clear.
+        self.sent_frames = 0
         self._level_frames = 0.0
         self._level_s = 0.0
         # Frames heard since the last clear, as the client said, and when it did.
@@ -25,11 +26,11 @@ class Lead:
         """So many frames more are on their way."""
         self._level_frames = self.paced_frames(now_s) + frames
         self._level_s = now_s
-        self._sent_frames += frames
+        self.sent_frames += frames
 
     def cleared(self) -> int:
         """The client is told to drop what it holds. Returns the number of this clear, from 1."""
-        self._sent_frames = 0
+        self.sent_frames = 0
         self._level_frames = 0.0
         self._reported = None
         self.num_clears += 1
@@ -38,7 +39,7 @@ class Lead:
     def reported(self, clear: int, frames: int, now_s: float) -> None:
         """The client has played so many frames since that clear. Reports from before it do not count."""
         if clear == self.num_clears:
-            self._reported = min(frames, self._sent_frames), now_s
+            self._reported = min(frames, self.sent_frames), now_s
 
     def paced_frames(self, now_s: float) -> float:
         """What a client that plays at once would still hold: by the clock alone."""
@@ -50,5 +51,5 @@ class Lead:
             frames = self.paced_frames(now_s)
         else:
             played, at_s = self._reported
-            frames = max(0.0, self._sent_frames - played - (now_s - at_s) * self._rate_hz)
+            frames = max(0.0, self.sent_frames - played - (now_s - at_s) * self._rate_hz)
         return frames * 1000 / self._rate_hz

@@ -19,8 +19,8 @@ def bad_message(expected: str, got: str) -> CallEndedError:
     return CallEndedError(CloseCode.BAD_MESSAGE, reason.encode("ascii", "replace")[:120].decode())
 
 
-def parsed(text: str) -> dict[str, Any]:
-    """A message that has a type.
+def parsed(text: str, name: str = "type") -> dict[str, Any]:
+    """A message that has a type, in the field of that name.
 
     Raises:
         CallEndedError: it is none.
@@ -29,8 +29,8 @@ def parsed(text: str) -> dict[str, Any]:
         message = json.loads(text)
     except (ValueError, RecursionError):
         raise bad_message("a JSON object", "no JSON") from None
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        raise bad_message("a JSON object with a type", "something else")
+    if not isinstance(message, dict) or not isinstance(message.get(name), str):
+        raise bad_message(f"a JSON object with a field {name}", "something else")
     return message
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import hmac
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
+from ..config import AzureVoiceLiveConfig
 from ..session import AzureVoiceLive
 
 DEFAULT_VOICES = (
@@ -24,21 +26,56 @@ TURN_DETECTIONS = (
 )
 
 
+Encoding = Literal["g711_ulaw", "g711_alaw"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneStream:
+    """What the bridge says of a telephone's call.
+
+    Attributes:
+        stream_id: its `streamSid`.
+        call_id: its `callSid`, "" where it has none.
+        encoding: of the audio both ways, 8 kHz. A session that has it too (`CallRequest.config`)
+            passes it on as it is.
+        parameters: its `customParameters` but for the token.
+    """
+
+    stream_id: str
+    call_id: str
+    encoding: Encoding
+    parameters: Mapping[str, str]
+
+
 @dataclass(frozen=True, slots=True)
 class CallRequest:
     """A call that is to begin.
 
     Attributes:
-        kind: which entry it came by.
+        kind: which entry it came by: `/ws` or `/media-stream`.
         voice: one of `GatewaySettings.voices`.
         turn_detection: the name of a type, or "none" for push-to-talk.
         input_sample_rate_hz: of the mono audio that the client will send.
+        stream: of a call by telephone.
     """
 
-    kind: Literal["browser"]
+    kind: Literal["browser", "phone"]
     voice: str
     turn_detection: str
     input_sample_rate_hz: int
+    stream: PhoneStream | None = None
+
+    def config(self, **settings: Any) -> AzureVoiceLiveConfig:
+        """What the client asked for, and what else is given, as the session's settings.
+
+        Raises:
+            ValueError, TypeError: as `AzureVoiceLiveConfig` does.
+        """
+        asked: dict[str, Any] = {"voice": self.voice, "turn_detection": self.turn_detection}
+        if self.stream is not None:
+            asked["input_audio_format"] = asked["output_audio_format"] = self.stream.encoding
+            asked["input_audio_sampling_rate"] = self.input_sample_rate_hz
+        return AzureVoiceLiveConfig(**{**asked, **settings})
 
 
 # Makes the session of a call, not yet connected. The gateway connects and closes it.
@@ -55,7 +92,7 @@ class GatewaySettings:
         voices: what a call may choose; the first is the default.
         turn_detections: the same for turn detection.
         max_calls: how many calls may be open at once.
-        max_greeting: how many connections may be open that have not said `hello`.
+        max_greeting: how many connections may be open that have not said what they want.
         hello_timeout_s: within which they must.
         idle_timeout_s: a call ends when nobody spoke or wrote for so long.
         max_call_s: how long a call may last.
@@ -76,3 +113,9 @@ class GatewaySettings:
     lead_ms: int = 160
     drain_s: float = 120.0
     is_simulator: bool = False
+
+    def accepts(self, token: str) -> bool:
+        """Whether who brings this token may call; takes as long whether it is nearly right or not."""
+        return self.token is None or hmac.compare_digest(
+            token.encode("utf-8", "surrogatepass"), self.token.encode()
+        )

@@ -2,7 +2,7 @@
 
 The layers, none of which knows the one above:
 
-    server          who may connect; starting and stopping
+    server, limits  who may connect, and how often; starting and stopping
     connection      one websocket: messages in, what is due out, in time
     wire, event_faults, faults   what goes wrong on purpose with bytes and with events
     conversation    one session's state; no I/O, no clock
@@ -11,6 +11,7 @@ The layers, none of which knows the one above:
     output_factory, outputs   what an answer says
     history, items, mcp, session_options, session_defaults, models
     input_audio, speech, responder, formats
+    local_speech, recogniser        words heard and texts said, in programs of their own
     scenario, expectations, recording
                     what is answered, what the client must do, what was said; as files, too
     events          ids, refusals, reading fields
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from .connection import Connection
     from .expectations import Expect
     from .faults import Faults
+    from .limits import Limits
     from .replies import McpCall, Reply, ToolCall
     from .scenario import Scenario, Turn
     from .scenario_file import read_scenario
@@ -35,6 +37,7 @@ __all__ = [
     "Connection",
     "Expect",
     "Faults",
+    "Limits",
     "McpCall",
     "Reply",
     "Scenario",
@@ -51,6 +54,7 @@ _MODULES = {
     "Connection": "connection",
     "Expect": "expectations",
     "Faults": "faults",
+    "Limits": "limits",
     "McpCall": "replies",
     "Reply": "replies",
     "Scenario": "scenario",

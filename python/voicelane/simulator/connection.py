@@ -10,16 +10,20 @@ from pathlib import Path
 from aiohttp import WebSocketError, WSCloseCode, WSMsgType, web
 
 from .conversation import Conversation
-from .event_faults import EventFaults
+from .event_faults import EventFaults, error_event, session_expired
 from .events import Event
 from .expectations import Expect
 from .faults import NO_FAULTS, Faults
+from .limits import Limits
 from .record import Record
 from .recording import RecordingWriter
 from .replay import Replay
 from .wire import Wire
 
 _CLOSE_TIMEOUT_S = 1.0
+_TOO_FAST = error_event(
+    "rate_limit_error", "rate_limit_exceeded", "Audio comes too far ahead of real time."
+)
 
 
 class Connection:
@@ -40,9 +44,11 @@ class Connection:
         conversation: Conversation | Replay,
         record: Record,
         *,
+        limits: Limits,
         expect: Expect,
         unanswered: list[str],
         writer: RecordingWriter | None,
+        is_slow: bool,
     ) -> None:
         self.received = record.received
         self.audio = record.audio
@@ -55,12 +61,16 @@ class Connection:
         assert isinstance(request.transport, Wire)
         self._wire = request.transport
         self._event_faults = EventFaults(self._wire.faults)
+        self._limits = limits
         self._expect = expect
         self._unanswered = unanswered
         self._writer = writer
+        self._is_slow = is_slow
         self._loop = asyncio.get_running_loop()
+        self._opened_s = self._loop.time()
         # Held while the conversation moves on and until what it said is sent: keeps the order.
         self._sending = asyncio.Lock()
+        self._due_s: float | None = None
         self._rescheduled = asyncio.Event()
         self._news = asyncio.Event()
         self._closing: asyncio.Future[tuple[int | None, str]] = self._loop.create_future()
@@ -146,13 +156,15 @@ class Connection:
         """Serve the client until one side closes."""
         try:
             async with self._sending:
-                await self._send(self._conversation.open())
+                await self._move(self._conversation.open)
             async with asyncio.TaskGroup() as tasks:
                 listener = tasks.create_task(self._listen(), name="simulator-listener")
                 speaker = tasks.create_task(self._speak(), name="simulator-speaker")
+                expiry = tasks.create_task(self._expire(), name="simulator-expiry")
                 await asyncio.wait((listener, self._closing), return_when=asyncio.FIRST_COMPLETED)
                 listener.cancel()
                 speaker.cancel()
+                expiry.cancel()
             # Only now: aiohttp waits for the client's close only if nobody else reads.
             await self._finish_close()
         finally:
@@ -195,31 +207,52 @@ class Connection:
             if self._writer is not None:
                 self._writer.take_message(message.data)
             async with self._sending:
-                due_s = self._conversation.due_s
-                events = self._conversation.receive(message.data, self._loop.time())
-                if self._conversation.due_s != due_s:
-                    self._rescheduled.set()
-                await self._send(events)
+                await self._move(self._conversation.receive, message.data, self._loop.time())
             self._tell_news()
+            if self._is_too_fast():
+                await self.send(_TOO_FAST)
+                self._begin_close(1008, "audio too fast")
+
+    def _is_too_fast(self) -> bool:
+        limit_ms = self._limits.audio_ahead_ms
+        if limit_ms is None or isinstance(self._conversation, Replay):
+            return False
+        elapsed_ms = (self._loop.time() - self._opened_s) * 1000
+        return self._conversation.audio_ms - elapsed_ms > limit_ms
+
+    async def _expire(self) -> None:
+        await asyncio.sleep(self._limits.session_s)
+        await self.send(session_expired())
+        self._begin_close(1001, "session expired")
 
     async def _speak(self) -> None:
         while True:
             await self._wait_until_due()
             async with self._sending:
                 if self._is_due():  # still: a message may have cancelled it meanwhile
-                    await self._send(self._conversation.advance(self._loop.time()))
+                    await self._move(self._conversation.advance, self._loop.time())
                     self._tell_news()
             await asyncio.sleep(0)  # at infinite speed, let the others have their turn
 
+    async def _move(self, step: Callable[..., list[Event]], *arguments: object) -> None:
+        """Let the conversation move on, in a thread if it is slow, and send what it says."""
+        if self._is_slow:
+            events = await asyncio.to_thread(step, *arguments)
+        else:
+            events = step(*arguments)
+        due_s, self._due_s = self._due_s, self._conversation.due_s
+        if self._due_s != due_s:
+            self._rescheduled.set()
+        await self._send(events)
+
     def _is_due(self) -> bool:
-        due_s = self._conversation.due_s
-        return due_s is not None and due_s <= self._loop.time()
+        return self._due_s is not None and self._due_s <= self._loop.time()
 
     async def _wait_until_due(self) -> None:
         while not self._is_due():
             self._rescheduled.clear()
             with suppress(TimeoutError):  # the time has come
-                async with asyncio.timeout_at(self._conversation.due_s):
+                async with asyncio.timeout_at(self._due_s):
                     await self._rescheduled.wait()
 
     async def _send(self, events: list[Event]) -> None:

@@ -19,7 +19,6 @@ from .events import (
     error_event,
     not_one_of,
     parsed,
-    required_array,
     required_base64,
     required_object,
     required_str,
@@ -27,7 +26,7 @@ from .events import (
 )
 from .history import History, created_event, truncate
 from .input_audio import InputAudio
-from .items import Item, item_from_request, spoken_item
+from .items import Item, items_from_params, spoken_item
 from .mcp import McpServers
 from .models import is_cascaded
 from .output_factory import OutputFactory
@@ -104,7 +103,7 @@ class Conversation:
         self._spoken: tuple[Item, float] | None = None  # the last audio item and when it began
         self._transcriptions: deque[_Untold] = deque()  # of recent turns
         self.session = new_session(ids.new("sess"), model=model, expires_at_s=expires_at_s)
-        self._input = InputAudio(self.session)
+        self._input = InputAudio(self.session, keeps_audio=responder.understands)
         self._handlers: dict[str, Callable[[Event, float], list[Event]]] = {
             "session.update": self._update_session,
             "input_audio_buffer.append": self._append,
@@ -145,6 +144,11 @@ class Conversation:
         except RequestError as refusal:
             events = [error_event(refusal, event)]
         return self._stamped(events)
+
+    @property
+    def audio_ms(self) -> int:
+        """How much audio was appended so far."""
+        return self._input.end_ms
 
     @property
     def due_s(self) -> float | None:
@@ -253,7 +257,7 @@ class Conversation:
             "audio_end_ms": audio_end_ms,
             "item_id": item_id,
         }
-        events = [stopped, *self._committed(item_id, audio_end_ms - self._turn_start_ms, now_s)]
+        events = [stopped, *self._committed(item_id, self._turn_start_ms, audio_end_ms, now_s)]
         if not self.session["turn_detection"]["create_response"]:
             return events
         self._owes_response = True
@@ -264,10 +268,12 @@ class Conversation:
             message = "Error committing input audio buffer: the buffer is empty."
             raise RequestError(message, code="input_audio_buffer_commit_empty")
         item_id, self._turn_item_id = self._turn_item_id or self._ids.new("item"), None
-        return self._committed(item_id, self._input.take(), now_s)
+        end_ms = self._input.end_ms
+        return self._committed(item_id, end_ms - self._input.take(), end_ms, now_s)
 
-    def _committed(self, item_id: str, audio_ms: int, now_s: float) -> list[Event]:
-        item = spoken_item(item_id, audio_ms)
+    def _committed(self, item_id: str, start_ms: int, end_ms: int, now_s: float) -> list[Event]:
+        self._responder.hear(item_id, self._input.clip(start_ms, end_ms))
+        item = spoken_item(item_id, end_ms - start_ms)
         previous_id = self._history.insert(item, None)
         committed: Event = {
             "type": "input_audio_buffer.committed",
@@ -332,8 +338,8 @@ class Conversation:
             self._ids.new("resp"), None if stays_out else self._id, self.session, params
         )
         given = pre_generated_reply(params)
-        given_items = self._items_of(params, "input_items")
-        appended = self._items_of(params, "append_input_items") or []
+        given_items = items_from_params(params, "input_items", self._ids)
+        appended = items_from_params(params, "append_input_items", self._ids) or []
         if not stays_out:
             self._history.refuse_duplicates(appended)
         # All is checked: from here on the state changes.
@@ -359,14 +365,6 @@ class Conversation:
         )
         self._owes_response = False
         return events + self._response.opening()
-
-    def _items_of(self, params: Event, key: str) -> list[Item] | None:
-        if params.get(key) is None:
-            return None
-        return [
-            item_from_request(one, self._ids.new("item"), path=f"response.{key}[{index}].")
-            for index, one in enumerate(required_array(params, key, path="response."))
-        ]
 
     def _keep(self, output: Output) -> list[Event]:
         """Take an output that begins into the conversation, if its response belongs to it."""

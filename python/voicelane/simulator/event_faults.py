@@ -51,7 +51,8 @@ class EventFaults:
             late = [(_as_text(self._last_delta), False)] * faults.late_deltas
             said = [*late, *said, *late]
         if faults.error_every_events and self._num_events % faults.error_every_events == 0:
-            said.append((_error("server_error", None, _NOBODYS_FAULT), False))
+            error = error_event("server_error", None, _NOBODYS_FAULT)
+            said.append((_as_text(error), False))
         return said
 
     def _copies(self, event: Event) -> list[tuple[str, bool]]:
@@ -75,7 +76,7 @@ class EventFaults:
         num_deltas = self._num_of_type[_DELTA]
         if num_deltas == self._faults.expire_after_deltas:
             self.close = (1001, "session expired")
-            return [(_error("invalid_request_error", "session_expired", _EXPIRED), False)]
+            return [(_as_text(session_expired()), False)]
         if num_deltas == self._faults.close_after_deltas:
             self.close = (self._faults.close_code, self._faults.close_reason)
         return []
@@ -90,9 +91,15 @@ def _as_text(event: Event) -> str:
     return f'{_encode(rest)[:-1]},"delta":"{delta}"}}'
 
 
-def _error(kind: str, code: str | None, message: str) -> str:
+def error_event(kind: str, code: str | None, message: str) -> Event:
+    """Return an error that no event of the client's is named in."""
     error = {"type": kind, "code": code, "message": message, "param": None, "event_id": None}
-    return _as_text({"type": "error", "event_id": f"event_{kind}", "error": error})
+    return {"type": "error", "event_id": f"event_{kind}", "error": error}
+
+
+def session_expired() -> Event:
+    """Return the error of a session that lasted too long."""
+    return error_event("invalid_request_error", "session_expired", _EXPIRED)
 
 
 def _is_cancelled(event: Event) -> bool:

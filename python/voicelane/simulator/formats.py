@@ -10,13 +10,15 @@ from voicelane import CaptureEncoder
 
 REPLY_RATE_HZ = 24_000
 
+Encoding = Literal["pcm16", "g711_ulaw", "g711_alaw"]
+
 
 @dataclass(frozen=True, slots=True)
 class OutputFormat:
     """How reply audio is sent."""
 
     rate_hz: int
-    encoding: Literal["pcm16", "g711_ulaw", "g711_alaw"] = "pcm16"
+    encoding: Encoding = "pcm16"
 
     @property
     def frame_bytes(self) -> int:

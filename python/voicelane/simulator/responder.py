@@ -1,4 +1,4 @@
-"""What the simulator says and claims to have heard; it neither understands nor synthesises."""
+"""What the simulator says and claims to have heard; only with `LocalSpeech` is that what was said."""
 
 from __future__ import annotations
 
@@ -7,13 +7,18 @@ import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
 from .events import Base64, Event
 from .formats import OUTPUT_FORMATS
+from .input_audio import Clip
+from .local_speech import LocalSpeech
 from .replies import McpCall, Reply, ToolCall, read_wav
 from .scenario import Scenario, Turn
+
+_MAX_SOUNDS_KEPT = 256
 
 
 class Voice:
@@ -26,19 +31,15 @@ class Voice:
     def __init__(self, delta_ms: int = 100) -> None:
         self.delta_ms = delta_ms
         self.bundled = _bundled_replies()
-        # As many as there are recordings and formats.
-        self._deltas: dict[tuple[bytes, str], tuple[Base64, ...]] = {}
+        self.deltas = lru_cache(_MAX_SOUNDS_KEPT)(self._cut)
 
-    def deltas(self, pcm: bytes, output_format: str) -> tuple[Base64, ...]:
+    def _cut(self, pcm: bytes, output_format: str) -> tuple[Base64, ...]:
         """Return the base64 texts of `pcm`, `delta_ms` each, the last one the rest."""
-        key = (pcm, output_format)
-        if key not in self._deltas:
-            chosen = OUTPUT_FORMATS[output_format]
-            audio = chosen.encoded(pcm)
-            step = self.delta_ms * chosen.rate_hz // 1000 * chosen.frame_bytes
-            chunks = (audio[start : start + step] for start in range(0, len(audio), step))
-            self._deltas[key] = tuple(Base64(base64.b64encode(chunk), "ascii") for chunk in chunks)
-        return self._deltas[key]
+        chosen = OUTPUT_FORMATS[output_format]
+        audio = chosen.encoded(pcm)
+        step = self.delta_ms * chosen.rate_hz // 1000 * chosen.frame_bytes
+        chunks = (audio[start : start + step] for start in range(0, len(audio), step))
+        return tuple(Base64(base64.b64encode(chunk), "ascii") for chunk in chunks)
 
 
 class Responder:
@@ -47,15 +48,19 @@ class Responder:
     Args:
         voice: Where the sound comes from.
         scenario: What is said; by default the bundled phrases, over and over.
+        speech: What understands the user and speaks; then `hear` and `next_answer` block.
 
     Attributes:
         unanswered: The words, and outputs of functions, that the scenario had no turn for.
     """
 
-    def __init__(self, voice: Voice, scenario: Scenario | None = None) -> None:
+    def __init__(
+        self, voice: Voice, scenario: Scenario | None = None, speech: LocalSpeech | None = None
+    ) -> None:
         scenario = scenario or Scenario.of_replies()
         turns = scenario.turns or Scenario.of_replies(voice.bundled).turns
         self.voice = voice
+        self._speech = speech
         self.unanswered: list[str] = []
         self._conditional = [turn for turn in turns if turn.when is not None]
         ordered = [turn for turn in turns if turn.when is None]
@@ -65,6 +70,16 @@ class Responder:
         self._heard: dict[str, str | None] = {}  # by item; as long as the history has the items
         self._open_calls: list[tuple[tuple[ToolCall, ...], tuple[Turn, ...]]] = []
         self._num_replies = 0
+
+    @property
+    def understands(self) -> bool:
+        """Whether `hear` wants the sound of each turn."""
+        return self._speech is not None
+
+    def hear(self, item_id: str, clip: Clip | None) -> None:
+        """Take the sound of a spoken turn, and find its words."""
+        if self._speech is not None and clip is not None:
+            self._heard[item_id] = self._speech.hear(clip) or None
 
     def next_answer(self, items: Sequence[Event]) -> tuple[Reply | ToolCall | McpCall, ...]:
         """Return what to say next, all in one response.
@@ -128,11 +143,13 @@ class Responder:
         return self._heard[item_id]
 
     def say(self, reply: Reply) -> Reply:
-        """Return `reply`, with the sound of a bundled phrase if it has none; counts as one said."""
+        """Return `reply` with its sound: given, synthesised or a bundled phrase's; counts as said."""
         index = self._num_replies
         self._num_replies += 1
         if reply.pcm:
             return reply
+        if self._speech is not None:
+            return replace(reply, pcm=self._speech.say(reply.text))
         return replace(reply, pcm=self.voice.bundled[index % len(self.voice.bundled)].pcm)
 
     def user_transcript(self, item_id: str, audio_ms: int) -> str | None:

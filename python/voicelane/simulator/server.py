@@ -18,6 +18,8 @@ from .connection import Connection
 from .conversation import Conversation
 from .events import Ids
 from .faults import NO_FAULTS, Faults
+from .limits import ConnectionRate, Limits
+from .local_speech import LocalSpeech
 from .record import Record
 from .recording import RecordingWriter, read_recording
 from .replay import Replay
@@ -27,8 +29,6 @@ from .scenario_file import read_scenario
 from .wire import Wire
 
 PATH = "/voice-live/realtime"
-MAX_MESSAGE_BYTES = 15 * 1024 * 1024
-SESSION_S = 60 * 60
 _HEARTBEAT_S = 30.0
 _SHUTDOWN_TIMEOUT_S = 1.0
 _MAX_CONNECTIONS_KEPT = 1000
@@ -37,7 +37,7 @@ _MAX_CONNECTIONS_KEPT = 1000
 class Simulator:
     """Azure Voice Live on the loopback interface, as a realtime model speaks it.
 
-    It listens for speech, answers with recorded phrases and understands nothing.
+    It listens for speech, answers with recorded phrases and understands nothing, unless `speech` is set.
 
         async with Simulator() as sim:
             connect(endpoint=sim.endpoint, credential=AzureKeyCredential(sim.api_key), ...)
@@ -55,10 +55,13 @@ class Simulator:
         replay: A recording to serve to each connection, in place of a scenario.
         replay_timing: Keep the times of the recording, too; they do without `audio_speed`.
         record: A folder to write each connection to, as a recording.
+        speech: Understand the words of the user, and say any text. What the user said is then the one
+            of the scenario's `user_transcripts` that is most like it, or, where there are none, any words.
         audio_speed: How many times faster than real time replies are sent; `math.inf` for as fast
             as possible.
         delta_ms: How much audio one `response.audio.delta` carries.
         faults: What goes wrong; by default what the scenario says.
+        limits: How much clients may do; by default as the service, but for the number of connections.
         seed: Makes the ids: the same seed, the same ids.
         kept_audio_bytes: How much audio of each connection is kept for tests.
         ssl_context: Serve `wss` with its certificate.
@@ -72,7 +75,7 @@ class Simulator:
     Raises:
         ValueError: An argument is out of range, or a file is not as it should be (`ScenarioError`).
         OSError: A file cannot be read.
-        ImportError: There is a file, and pyyaml is not installed.
+        ImportError: There is a file, and pyyaml is not installed; or what `speech` needs is not.
     """
 
     def __init__(
@@ -88,9 +91,11 @@ class Simulator:
         replay: str | PathLike[str] | None = None,
         replay_timing: bool = False,
         record: str | PathLike[str] | None = None,
+        speech: bool = False,
         audio_speed: float = 5.0,
         delta_ms: int = 100,
         faults: Faults = NO_FAULTS,
+        limits: Limits | None = None,
         seed: int = 0,
         kept_audio_bytes: int = 4 * 1024 * 1024,
         ssl_context: ssl.SSLContext | None = None,
@@ -103,9 +108,13 @@ class Simulator:
             raise ValueError("scenario: expected no replies and user_transcripts beside it")
         if replay is not None and (scenario is not None or replies or user_transcripts):
             raise ValueError("replay: expected no scenario, replies and user_transcripts beside it")
+        if replay is not None and speech:
+            raise ValueError("replay: expected no speech beside it")
         if scenario is None:
             scenario = Scenario.of_replies(replies, user_transcripts)
         self._scenario = scenario if isinstance(scenario, Scenario) else read_scenario(scenario)
+        phrases = [words for words in self._scenario.user_transcripts if words]
+        self._speech = LocalSpeech(phrases) if speech else None
         self._replay = None if replay is None else read_recording(replay)
         self._replay_timing = replay_timing
         if self._replay is not None:
@@ -115,6 +124,8 @@ class Simulator:
         self.bearer_token = bearer_token
         self.faults = self._scenario.faults if faults is NO_FAULTS else faults
         self.connections: deque[Connection] = deque(maxlen=_MAX_CONNECTIONS_KEPT)
+        self._limits = limits or Limits()
+        self._rate = ConnectionRate(self._limits.connections_per_minute)
         self._host = host
         self._port = port
         self._audio_speed = audio_speed
@@ -143,6 +154,8 @@ class Simulator:
     async def __aenter__(self) -> Self:
         """Listen; OSError if the port is taken."""
         await self._start(self._port)
+        if self._speech is not None:
+            self._speech.open()
         return self
 
     async def __aexit__(
@@ -153,6 +166,8 @@ class Simulator:
     ) -> None:
         """Close every connection and stop listening."""
         await self._stop(1001, "simulator stops")
+        if self._speech is not None:
+            self._speech.close()
 
     async def restart(self, *, code: int | None = 1012, down_s: float = 0.0) -> None:
         """Stop, be away for `down_s`, and start again at the same port.
@@ -215,10 +230,12 @@ class Simulator:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        websocket = web.WebSocketResponse(heartbeat=_HEARTBEAT_S, max_msg_size=MAX_MESSAGE_BYTES)
+        websocket = web.WebSocketResponse(
+            heartbeat=_HEARTBEAT_S, max_msg_size=self._limits.message_bytes
+        )
         await websocket.prepare(request)
         record = Record(self._kept_audio_bytes)
-        responder = Responder(self._voice, self._scenario)
+        responder = Responder(self._voice, self._scenario, self._speech)
         conversation: Conversation | Replay
         if self._replay is not None:
             conversation = Replay(self._replay, record, keeps_time=self._replay_timing)
@@ -227,7 +244,7 @@ class Simulator:
                 model=request.query.get("model", "agent"),
                 responder=responder,
                 ids=Ids(f"{self._seed}/{index}"),
-                expires_at_s=int(time.time()) + SESSION_S,
+                expires_at_s=int(time.time() + self._limits.session_s),
                 audio_speed=self._audio_speed,
                 record=record,
             )
@@ -236,8 +253,10 @@ class Simulator:
             websocket,
             conversation,
             record,
+            limits=self._limits,
             expect=self._scenario.expect,
             unanswered=responder.unanswered,
+            is_slow=responder.understands,
             writer=None if self._folder is None else RecordingWriter(self._folder),
         )
         self.connections.append(connection)
@@ -254,10 +273,8 @@ class Simulator:
         faults = request.transport.faults
         status = faults.refuse_with_status
         if status is not None:
-            refusal = _error(status, str(status), f"The simulator refuses with {status}.")
-            if faults.retry_after_s is not None:
-                refusal.headers["Retry-After"] = str(faults.retry_after_s)
-            return refusal
+            message = f"The simulator refuses with {status}."
+            return _error(status, str(status), message, faults.retry_after_s)
         if not self._is_authorized(request):
             message = "Access denied due to invalid subscription key, token or wrong API endpoint."
             return _error(401, "401", message)
@@ -268,6 +285,10 @@ class Simulator:
         if not query.get("model") and not (has_agent and query.get("agent-project-name")):
             message = "Missing required query parameter: 'model', or an agent and its project."
             return _error(400, "BadRequest", message)
+        wait_s = self._rate.accept()
+        if wait_s is not None:
+            message = f"Too many new connections: retry after {wait_s} seconds."
+            return _error(429, "429", message, wait_s)
         return None
 
     def _is_authorized(self, request: web.Request) -> bool:
@@ -291,9 +312,10 @@ def _is_same(given: str, secret: str) -> bool:
     return hmac.compare_digest(given.encode("utf-8", "surrogateescape"), secret.encode())
 
 
-def _error(status: int, code: str, message: str) -> web.Response:
+def _error(status: int, code: str, message: str, retry_after_s: int | None = None) -> web.Response:
     body = {"error": {"code": code, "message": message}}
-    return web.json_response(body, status=status)
+    headers = {} if retry_after_s is None else {"Retry-After": str(retry_after_s)}
+    return web.json_response(body, status=status, headers=headers)
 
 
 async def serve(

@@ -32,6 +32,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="how long each library is timed at each job (default: 0.3)",
     )
+    parser.add_argument(
+        "--library",
+        action="append",
+        metavar="NAME",
+        help="measure this one, as it stands in the table; may be said again (default: all)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there")
     parser.add_argument(
         "--plot", type=Path, metavar="FILE", help="draw them: .svg or .png (needs matplotlib)"
@@ -46,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     if args.plot:
         _check_plot(args.plot)
     results = new_results()
-    _measure_all(results, args.seconds)
+    _measure_all(results, args.seconds, args.library)
     machine, known = results["machine"], results["versions"].items()
     print(f"{machine['cpu']}, {machine['cpus']} CPUs, {results['python']}, {results['date']}")
     print(", ".join(f"{name} {version}" for name, version in known), end="\n\n")
@@ -64,19 +70,26 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _measure_all(results: dict[str, Any], seconds: float) -> None:
+def _measure_all(results: dict[str, Any], seconds: float, names: list[str] | None) -> None:
     from .conversions import CONVERSIONS
     from .encoders import ENCODERS
-    from .libraries import NotThere
+    from .libraries import Library, NotThere
     from .measure import APPEND_CASE, ENCODE, EVENT_TEXT, PLAYBACK, PLAYBACK_CASE, measure
     from .players import APPENDS, PLAYERS
 
-    jobs = [(ENCODE, one.name, library) for one in CONVERSIONS for library in ENCODERS]
-    jobs += [(EVENT_TEXT, APPEND_CASE, library) for library in APPENDS]
-    jobs += [(PLAYBACK, PLAYBACK_CASE, library) for library in PLAYERS]
+    jobs: list[tuple[str, str, Library[Any]]] = [
+        (ENCODE, one.name, library) for one in CONVERSIONS for library in ENCODERS.values()
+    ]
+    jobs += [(EVENT_TEXT, APPEND_CASE, library) for library in APPENDS.values()]
+    jobs += [(PLAYBACK, PLAYBACK_CASE, library) for library in PLAYERS.values()]
+    known = dict.fromkeys(library.name for _, _, library in jobs)
+    if unknown := [name for name in names or () if name not in known]:
+        text = f"--library {unknown[0]}: expected one of {', '.join(known)}"
+        raise CommandError(ExitCode.USAGE, text)
+    jobs = [job for job in jobs if not names or job[2].name in names]
     for count, (group, case, library) in enumerate(jobs, 1):
         if sys.stderr.isatty():
-            print(f"\r\x1b[2K[{count}/{len(jobs)}] {case}: {library}", end="", file=sys.stderr)
+            print(f"\r\x1b[2K[{count}/{len(jobs)}] {case}: {library.name}", end="", file=sys.stderr)
         try:
             results["rows"].append(measure(group, case, library, seconds=seconds))
         except NotThere:

@@ -7,7 +7,7 @@ from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .conversions import Conversion, chunks, tone
+from .conversions import Conversion, chunks, tone_pcm
 from .encoders import Encode
 
 LEAST_SNR_DB = 30.0
@@ -80,7 +80,7 @@ def _through(
 ) -> tuple[array[int], float]:
     """What comes out of a tone, and the most that was held back, in milliseconds."""
     encode = make(conversion)
-    pcm = conversion.pcm_of(tone(frequency_hz, conversion.source_hz, _SECONDS, _AMPLITUDE))
+    pcm = tone_pcm(conversion, frequency_hz, _SECONDS, _AMPLITUDE)
     output = array("h")
     held_back_ms, fed_frames = 0.0, 0
     for chunk in chunks(conversion, pcm, conversion.frames_of(_CHUNK_MS)):

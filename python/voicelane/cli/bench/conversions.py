@@ -7,6 +7,7 @@ import math
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from voicelane import PlaybackBuffer
 
@@ -33,8 +34,11 @@ class Conversion:
 
     def pcm_of(self, samples: Sequence[float]) -> bytes:
         """Mono samples as the input: rounded, in each channel."""
-        rounded = array("h", (round(sample) for sample in samples for _ in range(self.channels)))
-        return rounded.tobytes()
+        rounded = array("h", map(round, samples))
+        frames = array("h", bytes(2 * self.channels * len(rounded)))
+        for channel in range(self.channels):
+            frames[channel :: self.channels] = rounded
+        return frames.tobytes()
 
     def samples_of(self, text: str) -> array[int]:
         """The samples in what came out."""
@@ -63,6 +67,14 @@ def tone(frequency_hz: float, rate_hz: int, seconds: float, amplitude: float) ->
     """A sine."""
     step = 2 * math.pi * frequency_hz / rate_hz
     return [amplitude * math.sin(step * n) for n in range(round(rate_hz * seconds))]
+
+
+@cache
+def tone_pcm(
+    conversion: Conversion, frequency_hz: float, seconds: float, amplitude: float
+) -> bytes:
+    """The same as the input of a conversion; every library is given it."""
+    return conversion.pcm_of(tone(frequency_hz, conversion.source_hz, seconds, amplitude))
 
 
 def chunks(conversion: Conversion, pcm: bytes, chunk_frames: int) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -34,6 +35,15 @@ class Library(Generic[Make]):
     def missing(self) -> list[str]:
         """The modules that are not installed."""
         return [name for name in self.needs if not _is_there(name)]
+
+    def check(self) -> None:
+        """Whether it is there.
+
+        Raises:
+            NotThere: a module that it needs is not installed.
+        """
+        if self.missing:
+            raise NotThere(f"{self.name} needs {', '.join(self.missing)}")
 
 
 def by_name(*libraries: Library[Make]) -> Mapping[str, Library[Make]]:
@@ -90,4 +100,6 @@ def versions() -> dict[str, str]:
             found[name] = version(name)
         except PackageNotFoundError:
             continue
+    if "audioop-lts" not in found and _is_there("audioop"):
+        found["audioop"] = f"the standard library's, {platform.python_version()}"
     return found

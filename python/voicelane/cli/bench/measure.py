@@ -9,12 +9,9 @@ from typing import Any
 
 from .answers import answer_of
 from .conversions import BY_NAME, Conversion, chunks, tone
-from .encoders import ENCODERS
-from .libraries import CannotDo, NotThere
+from .libraries import CannotDo, Library
 from .players import (
-    APPENDS,
     EVENT_FRAMES,
-    PLAYERS,
     READS,
     appends_what_it_is_given,
     event_text,
@@ -27,19 +24,18 @@ PLAYBACK_CASE = "100 ms in, 5 x 20 ms out"
 APPEND_CASE = "20 ms of PCM -> append event"
 
 
-def measure(group: str, case: str, library: str, *, chunk_ms: int = 20, seconds: float) -> Row:
+def measure(
+    group: str, case: str, library: Library[Any], *, chunk_ms: int = 20, seconds: float
+) -> Row:
     """One row of the result.
 
     Raises:
         NotThere: what it needs is not installed.
     """
-    registries: dict[str, Any] = {ENCODE: ENCODERS, PLAYBACK: PLAYERS, EVENT_TEXT: APPENDS}
-    found = registries[group][library]
-    if found.missing:
-        raise NotThere(f"{library} needs {', '.join(found.missing)}")
-    row: Row = {"group": group, "case": case, "library": library, "answer": {}, "fault": None}
+    library.check()
+    row: Row = {"group": group, "case": case, "library": library.name, "answer": {}, "fault": None}
     try:
-        call = _MAKERS[group](found.make, row, case, chunk_ms)
+        call = _MAKERS[group](library.make, row, case, chunk_ms)
     except CannotDo as error:
         return {**row, "fault": str(error)}
     return {**row, **distribution(time_calls(call, seconds))}

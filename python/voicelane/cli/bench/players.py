@@ -7,6 +7,7 @@ import json
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from voicelane import PlaybackBuffer
 
@@ -22,7 +23,9 @@ class Player:
     """Both ends of one library's playback."""
 
     push: Callable[[str], object]
-    pull: Callable[[], bytes]
+    pull: Callable[[], Any]
+    """Raw PCM where the library gives that; its own frame otherwise."""
+    pcm_of: Callable[[Any], bytes] = bytes
 
 
 def event_text(pcm: bytes) -> str:
@@ -85,7 +88,7 @@ def plays_what_it_is_given(player: Player) -> bool:
     for at in range(0, len(pcm), 2 * EVENT_FRAMES):
         player.push(event_text(pcm[at : at + 2 * EVENT_FRAMES]))
         for _ in range(READS):
-            heard += player.pull()
+            heard += player.pcm_of(player.pull())
     return heard == pcm
 
 

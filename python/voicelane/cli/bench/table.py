@@ -12,12 +12,11 @@ def tables(results: dict[str, Any]) -> str:
     """Each group and case: who is right in the order of time, then who is not, and why."""
     parts = []
     for (group, case), rows in cases(results["rows"]):
-        is_encode = group == "encode"
         head = ["library", "p50, us", "p99", "p99.9", "max", "times ours"]
-        head += ["SNR, dB", "alias, dB", "delay, ms", "held back, ms"] * is_encode
         ranked = ranked_rows(rows)
+        head += _answer(ranked[0]) if ranked else []
         ours_us = next((row["p50_us"] for row in ranked if row["library"] == "voicelane"), None)
-        lines = [_ranked(row, ours_us) + (_answer(row) if is_encode else []) for row in ranked]
+        lines = [_ranked(row, ours_us) + list(_answer(row).values()) for row in ranked]
         lines += [_not_ranked(row, len(head)) for row in rows if row["fault"]]
         parts += [f"**{group}: {case}**", markdown_table(head, lines)]
     return "\n\n".join(parts) + "\n"
@@ -54,15 +53,20 @@ def _ranked(row: Row, ours_us: float | None) -> list[str]:
     return [row["library"], *times, ratio]
 
 
-def _answer(row: Row) -> list[str]:
+def _answer(row: Row) -> dict[str, str]:
+    """What is told beside the time, under the heads of its columns."""
     answer = row["answer"]
+    if "memory_kib" in answer:
+        return {"memory, KiB": f"{answer['memory_kib']:.1f}"}
+    if "snr_db" not in answer:
+        return {}
     alias = answer["rejection_db"]
-    return [
-        f"{answer['snr_db']:.0f}",
-        "" if alias is None else f"{-alias:.0f}",
-        f"{answer['delay_ms']:.2f}",
-        f"{answer['held_back_ms']:.1f}",
-    ]
+    return {
+        "SNR, dB": f"{answer['snr_db']:.0f}",
+        "alias, dB": "" if alias is None else f"{-alias:.0f}",
+        "delay, ms": f"{answer['delay_ms']:.2f}",
+        "held back, ms": f"{answer['held_back_ms']:.1f}",
+    }
 
 
 def _not_ranked(row: Row, width: int) -> list[str]:

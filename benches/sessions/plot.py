@@ -1,4 +1,4 @@
-"""CPU of a session over their number: `python benches/plot_sessions.py [RESULT.json [PICTURE.svg]]`.
+"""CPU of a session over their number: `python benches/sessions/plot.py [RESULT.json [PICTURE.svg]]`.
 
 Draws what `make bench-sessions` wrote (target/bench-sessions.json; the picture goes beside it). Dashed: one
 whole core. A cross: there the implementation could not follow. Hollow: it was late.
@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import matplotlib
+from client import ROOT
+from table import summaries
+from verdict import Case, Row
 
-matplotlib.use("svg")
+matplotlib.use("agg")
 import matplotlib.pyplot as plt
-
-ROOT = Path(__file__).parent.parent
-sys.path.insert(0, str(ROOT / "benches/sessions"))
-from table import summaries  # noqa: E402
-from verdict import Case, Row  # noqa: E402
 
 COLOURS = {
     "plugin": "#d55e00",
@@ -38,9 +36,13 @@ LABELS = {
 
 
 def draw(found: Mapping[Case, Row], path: Path) -> None:
-    plt.rcParams.update(
-        {"svg.hashsalt": "voicelane", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
-    )
+    """Draws it; `path` says by its ending in what format."""
+    style = {"svg.hashsalt": "voicelane", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+    with plt.rc_context(style):
+        _draw(found, path)
+
+
+def _draw(found: Mapping[Case, Row], path: Path) -> None:
     figure, axes = plt.subplots(figsize=(7, 4.2), layout="constrained")
     for name, colour in COLOURS.items():
         runs = {
@@ -85,7 +87,10 @@ def draw(found: Mapping[Case, Row], path: Path) -> None:
     axes.set_xticks(sizes, labels=[str(size) for size in sizes])
     axes.minorticks_off()
     axes.legend(fontsize=8)
-    figure.savefig(path, metadata={"Date": None})
+    figure.savefig(
+        path, dpi=110, metadata={".svg": {"Date": None}, ".png": {"Software": None}}[path.suffix]
+    )
+    plt.close(figure)
 
 
 def main() -> None:

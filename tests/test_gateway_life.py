@@ -1,0 +1,61 @@
+"""How a call goes on and ends when its surroundings change: time, the service, a client that leaves."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway_support import HELLO, gateway
+from neighbour import nothing_left
+from support import until
+from voicelane.simulator import Faults
+
+
+@pytest.fixture(autouse=True)
+async def clean() -> AsyncIterator[None]:
+    async with nothing_left():
+        yield
+
+
+async def test_no_call_is_endless() -> None:
+    async with gateway(max_call_s=0.1) as server, server.call() as browser:
+        assert await browser.close_code() == 4408
+        assert browser.told[-1]["type"] == "ready"
+
+
+async def test_the_service_is_lost_and_there_again() -> None:
+    async with gateway() as server, server.call() as browser:
+        await server.sim.restart()
+        await browser.until("service", lambda told: told["state"] == "reconnecting")
+        await browser.until("service", lambda told: told["state"] == "connected")
+        await browser.say(type="text", text="Still there?")
+        await browser.until("state", lambda told: told["state"] == "speaking")
+
+
+async def test_the_service_is_lost_for_good() -> None:
+    async with gateway() as server, server.call() as browser:
+        server.sim.faults = Faults(refuse_with_status=401)
+        await server.sim.restart()
+        assert await browser.close_code() == 4502
+
+
+async def test_a_client_leaves_while_the_session_connects() -> None:
+    async with gateway() as server:
+        server.sim.faults = Faults(latency_ms=60_000)
+        async with server.browser() as browser:
+            await browser.say(**HELLO)
+            await until(lambda: server.gateway.num_calls == 1)
+        await until(lambda: server.gateway.num_calls == 0)
+
+
+async def test_drain_does_not_wait_for_a_session_that_connects() -> None:
+    async with gateway() as server:
+        server.sim.faults = Faults(latency_ms=60_000)
+        async with server.browser() as browser:
+            await browser.say(**HELLO)
+            await until(lambda: server.gateway.num_calls == 1)
+            async with asyncio.timeout(5):
+                await server.gateway.drain(0.05)
+            assert await browser.close_code() == 1001

@@ -1,0 +1,270 @@
+"""The gateway's page in a real browser, which hears a WAV file for a microphone."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import signal
+import time
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import pytest
+import pytest_asyncio
+from playwright.async_api import Browser, Locator, Page, expect
+
+from cli_support import started
+from page_support import CHROMIUM, begin_call, chromium, open_page, served, write_conversation
+from support import TIMEOUT_S
+from voicelane.simulator import Reply, ToolCall
+
+pytestmark = [
+    pytest.mark.asyncio(loop_scope="module"),
+    pytest.mark.skipif(
+        CHROMIUM is None, reason="no Chromium: scripts/system-packages, or CHROMIUM"
+    ),
+]
+expect.set_options(timeout=TIMEOUT_S * 1000)
+
+# From the gateway's word to silence in the speaker: the fade, 10 ms, and what browser and machine add.
+SILENCE_MS = 250
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Browser]:
+    folder = tmp_path_factory.mktemp("microphone")
+    async with chromium(write_conversation(folder / "microphone.wav", pause_s=2.0)) as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def page(browser: Browser) -> AsyncIterator[Page]:
+    """A page of its own, which must not meet a fault that nobody handles, or its security policy."""
+    faults: list[str] = []
+    async with open_page(browser) as page:
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("console", lambda told: faults.append(told.text) if "Policy" in told.text else None)
+        yield page
+    assert faults == []
+
+
+class Frames:
+    """What the page's websockets carry, and when it came."""
+
+    def __init__(self, page: Page) -> None:
+        self.sent: list[Any] = []
+        self.received: list[tuple[float, Any]] = []
+        page.on("websocket", self._follow)
+
+    def _follow(self, websocket: Any) -> None:
+        websocket.on("framesent", lambda data: self.sent.append(_parsed(data)))
+        websocket.on(
+            "framereceived", lambda data: self.received.append((time.monotonic(), _parsed(data)))
+        )
+
+    def all_sent(self, kind: str) -> list[Any]:
+        return [told for told in self.sent if isinstance(told, dict) and told["type"] == kind]
+
+    @property
+    def sent_audio_bytes(self) -> int:
+        return sum(len(told) for told in self.sent if isinstance(told, bytes))
+
+    async def until_cleared(self) -> float:
+        """When the agent was cut off in its speech; the gateway clears before it, too."""
+        async with asyncio.timeout(TIMEOUT_S):
+            while True:
+                is_heard = False
+                for at_s, told in self.received:
+                    is_heard = is_heard or isinstance(told, bytes)
+                    if is_heard and isinstance(told, dict) and told["type"] == "clear":
+                        return at_s
+                await asyncio.sleep(0.005)
+
+
+def _parsed(data: str | bytes) -> Any:
+    return json.loads(data) if isinstance(data, str) else data
+
+
+def button(page: Page, name: str) -> Locator:
+    return page.get_by_role("button", name=name, exact=True)
+
+
+def line(page: Page, role: str) -> Locator:
+    return page.locator(f"#transcript .{role} p")
+
+
+async def level(page: Page, whose: str) -> float:
+    style = await page.locator(f"#{whose}-level").get_attribute("style") or "0"
+    return float(re.sub(r"[^0-9.e-]+", "", style.removeprefix("--level:")))
+
+
+async def until_level(page: Page, whose: str, condition: Callable[[float], bool]) -> None:
+    async with asyncio.timeout(TIMEOUT_S):
+        while not condition(await level(page, whose)):  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+
+
+async def write(page: Page, text: str) -> None:
+    await page.get_by_label("Message to the agent").fill(text)
+    await button(page, "Send").click()
+
+
+async def test_it_talks_and_a_barge_in_silences_it(page: Page) -> None:
+    frames = Frames(page)
+    async with served(page) as server:
+        await begin_call(page, server.url)
+        await until_level(page, "user", lambda level: level > 0.3)
+        await expect(line(page, "agent")).to_contain_text("Hello")
+        await until_level(page, "agent", lambda level: level > 0.3)
+        await expect(page.locator("#answer-ms")).to_have_text(re.compile(r"\d+ ms"))
+        # The recording begins again: the user talks into the answer.
+        cleared_s = await frames.until_cleared()
+        await until_level(page, "agent", lambda level: level == 0)
+        assert time.monotonic() - cleared_s < SILENCE_MS / 1000
+        silence = page.locator("#silence-ms")
+        await expect(silence).to_have_text(re.compile(r"\d+ ms"))
+        assert int((await silence.inner_text()).split()[0]) < SILENCE_MS
+        await expect(page.locator("#transcript .agent").first).to_contain_text("interrupted")
+        await expect(line(page, "user").first).to_contain_text("of speech")
+        # The question stands before its answer, though its text comes later.
+        await expect(page.locator("#transcript li").first).to_have_class("line user")
+        played = [told["frames"] for told in frames.all_sent("played") if told["clear"] == 1]
+        assert played == sorted(played)
+        heard = sum(len(data) for _, data in frames.received if isinstance(data, bytes)) // 2
+        assert 0 < played[-1] <= heard
+
+
+async def test_a_killed_server_is_survived(page: Page) -> None:
+    async with started("serve", "--simulator", "--port", 0) as run:
+        found = re.search(r"http://\S+:(\d+)", await run.line_with("gateway to"))
+        assert found
+        await begin_call(page, found[0])
+        await button(page, "Mute").click()
+        await write(page, "Hello?")
+        await expect(line(page, "user")).to_have_text("Hello?")
+        run.process.send_signal(signal.SIGKILL)
+        await expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+        await expect(page.locator("#connection")).to_contain_text("Trying again")
+    async with started("serve", "--simulator", "--port", found[1]):
+        await expect(page.locator("#connection")).to_have_text("Connected")
+        await expect(page.get_by_role("alert")).to_be_hidden()
+        await write(page, "And now?")
+        await expect(line(page, "user")).to_have_text(["Hello?", "And now?"])
+        await expect(page.locator("#transcript .divider")).to_contain_text("New call")
+        await expect(line(page, "agent").last).to_contain_text("Hello")
+
+
+async def test_a_denied_microphone_leaves_writing(page: Page) -> None:
+    await page.context.clear_permissions()
+    frames = Frames(page)
+    async with served(page) as server:
+        await begin_call(page, server.url)
+        await expect(page.get_by_role("alert")).to_contain_text("The microphone is blocked")
+        await expect(button(page, "Use microphone")).to_be_enabled()
+        await write(page, "Hello?")
+        await expect(line(page, "agent")).to_contain_text("Hello")
+    assert frames.all_sent("mute") == [{"type": "mute", "muted": True}]
+    assert frames.sent_audio_bytes == 0
+
+
+async def test_a_wrong_token_is_asked_for_again(page: Page) -> None:
+    async with served(page, token="right") as server:
+        await page.goto(f"{server.url}/#token=wrong")
+        await button(page, "Start call").click()
+        dialog = page.get_by_role("dialog", name="Access token")
+        await expect(dialog).to_contain_text("did not take this token")
+        assert "wrong" not in page.url
+        await dialog.get_by_label("Token").fill("right")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#connection")).to_have_text("Connected")
+        await expect(dialog).to_be_hidden()
+
+
+async def test_a_full_server_is_told_and_tried_again(page: Page) -> None:
+    async with served(page, max_calls=1) as server:
+        async with server.call():
+            await page.goto(server.url)
+            await button(page, "Start call").click()
+            await expect(page.get_by_role("alert")).to_contain_text("All lines are busy")
+            await expect(page.locator("#connection")).to_contain_text("Trying again in")
+        await button(page, "Try now").click()
+        await expect(page.locator("#connection")).to_have_text("Connected")
+
+
+async def test_the_keyboard_is_enough(page: Page) -> None:
+    frames = Frames(page)
+    async with served(page) as server:
+        await page.goto(server.url)
+        await _tab_to(page, "call")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#connection")).to_have_text("Connected")
+        await page.keyboard.press("Control+m")
+        await expect(button(page, "Unmute")).to_have_attribute("aria-pressed", "true")
+        await _tab_to(page, "text")
+        await page.keyboard.type("Hello?")
+        await page.keyboard.press("Enter")
+        await expect(page.locator("#state")).to_have_text("The agent is speaking")
+        await page.keyboard.press("Escape")
+        await frames.until_cleared()
+        await page.keyboard.press("Control+m")
+        await _tab_to(page, "turn-detection")
+        await page.keyboard.press("End")
+        await expect(button(page, "Hold to talk")).to_be_enabled()
+        await _tab_to(page, "talk")
+        before = frames.sent_audio_bytes
+        await page.keyboard.down(" ")
+        await expect(page.locator("#state")).to_have_text("You are speaking")
+        async with asyncio.timeout(TIMEOUT_S):
+            while frames.sent_audio_bytes < before + 48_000:  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        await page.keyboard.up(" ")
+        await expect(line(page, "agent").last).not_to_have_text("Hello?")
+        talks = [told["talking"] for told in frames.all_sent("talk")]
+        assert talks == [True, False]
+
+
+async def _tab_to(page: Page, identifier: str) -> None:
+    for _ in range(20):
+        if await page.locator(f"#{identifier}:focus").count():
+            return
+        await page.keyboard.press("Tab")
+    raise AssertionError(f"no Tab leads to {identifier}")
+
+
+async def test_tools_are_shown(page: Page) -> None:
+    def get_weather(city: str) -> str:
+        """The weather."""
+        return f"Rain in {city}"
+
+    replies = [ToolCall("get_weather", '{"city": "Oslo"}'), Reply("It rains.")]
+    async with served(page, tools=[get_weather], replies=replies) as server:
+        await begin_call(page, server.url)
+        await button(page, "Mute").click()
+        await write(page, "Do I need an umbrella?")
+        tool = page.locator("#transcript .tool")
+        await expect(tool.locator("summary")).to_contain_text(re.compile(r"get_weather.*\d+ ms"))
+        await tool.locator("summary").click()
+        await expect(tool).to_contain_text("Rain in Oslo")
+        await expect(tool).to_contain_text('"city": "Oslo"')
+
+
+async def test_every_control_has_a_name(page: Page) -> None:
+    async with served(page) as server:
+        await begin_call(page, server.url)
+        await page.get_by_label("Turn detection").select_option("none")
+        await expect(button(page, "Hold to talk")).to_be_visible()
+        controls = page.locator("button:visible, input:visible, select:visible, summary:visible")
+        tree = await page.locator("body").aria_snapshot()
+        named = re.findall(r'- (?:button|textbox|combobox) "[^"]+"', tree)
+        nameless = re.findall(r"- (?:button|textbox|combobox)(?: \[|:|$)", tree, re.MULTILINE)
+        assert nameless == []
+        assert len(named) >= await controls.count() - 1  # a summary is no button in the tree
+        assert await page.locator("img:not([alt])").count() == 0
+        assert await page.locator("html[lang]").count() == 1
+        ids = await page.locator("[id]").evaluate_all("all => all.map(one => one.id)")
+        assert len(ids) == len(set(ids))
+        # Nothing is wider than a phone.
+        await page.set_viewport_size({"width": 360, "height": 740})
+        width = await page.locator("html").evaluate("html => html.scrollWidth")
+        assert width == 360
