@@ -517,7 +517,7 @@ def test_an_offset_is_not_speech() -> None:
 
 
 @pytest.mark.parametrize("encoding", ["pcm16", "g711_ulaw", "g711_alaw"])
-@pytest.mark.parametrize("rate_hz", [8000, 16000, 24000])
+@pytest.mark.parametrize("rate_hz", [8000, 16000, 24000, 44100])
 def test_input_formats(encoding: Any, rate_hz: int) -> None:
     if encoding != "pcm16" and rate_hz != 8000:
         pytest.skip("G.711 has 8000 Hz")

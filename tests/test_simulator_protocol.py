@@ -166,6 +166,16 @@ def test_a_response_of_a_cascaded_model_waits_for_the_words() -> None:
     assert order(events) == [f"{HEARD}.completed", "conversation.item.created", *REPLY_EVENTS]
 
 
+def test_who_speaks_on_before_the_words_are_there_gets_one_response() -> None:
+    talk = Talk(model="gpt-4.1")
+    events = talk.append(SPEECH + silence(700) + SPEECH)
+    events += talk.play()
+    assert "response.created" not in types(events), "the user is speaking"
+    events += talk.append(silence(700)) + talk.play()
+    assert len(of_type(events, f"{HEARD}.completed")) == 2
+    the(events, "response.created")
+
+
 # Several outputs
 
 
@@ -252,6 +262,20 @@ def test_mcp_tools_are_listed_once(url: str, end: str, tools: list[str]) -> None
     (retrieved,) = talk.send("conversation.item.retrieve", item_id=item_id)
     assert [tool["name"] for tool in retrieved["item"]["tools"]] == tools
     assert types(talk.send("session.update", session=session)) == ["session.updated"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"allowed_tools": 5}, "allowed_tools"),
+        ({"allowed_tools": [5]}, "allowed_tools[0]"),
+        ({"require_approval": "sometimes"}, "require_approval"),
+        ({"require_approval": {"never": 5}}, "require_approval.never"),
+    ],
+)
+def test_mcp_servers_that_are_refused(fields: dict[str, Any], param: str) -> None:
+    error = Talk().error("session.update", session={"tools": [mcp(**fields)]})
+    assert error["param"] == f"session.tools[0].{param}"
 
 
 @pytest.mark.parametrize(("error", "end"), [(None, "completed"), ("no such page", "failed")])
@@ -367,6 +391,8 @@ def test_input_items_stand_for_the_conversation() -> None:
     assert the(events, "response.audio_transcript.done")["transcript"] == "Pardon?"
     bad = {"input_items": [{"type": "message", "role": "user"}]}
     assert talk.error("response.create", response=bad)["param"] == "response.input_items[0].content"
+    bad = {"input_items": [5]}
+    assert talk.error("response.create", response=bad)["param"] == "response.input_items[0]"
 
 
 def test_output_text_is_told_as_text() -> None:

@@ -19,7 +19,6 @@ from .events import (
     error_event,
     not_one_of,
     parsed,
-    required_array,
     required_base64,
     required_object,
     required_str,
@@ -27,7 +26,7 @@ from .events import (
 )
 from .history import History, created_event, truncate
 from .input_audio import InputAudio
-from .items import Item, item_from_request, spoken_item
+from .items import Item, items_from_params, spoken_item
 from .mcp import McpServers
 from .models import is_cascaded
 from .output_factory import OutputFactory
@@ -234,7 +233,10 @@ class Conversation:
             "item_id": self._turn_item_id,
         }
         detection = self.session["turn_detection"]
-        cancelled = self._cancel("turn_detected") if detection["interrupt_response"] else []
+        cancelled = []
+        if detection["interrupt_response"]:
+            self._owes_response = False  # to a turn before, whose words are to come
+            cancelled = self._cancel("turn_detected")
         truncated = self._auto_truncate(now_s) if detection["auto_truncate"] else []
         return [started, *cancelled, *truncated]
 
@@ -336,20 +338,17 @@ class Conversation:
             self._ids.new("resp"), None if stays_out else self._id, self.session, params
         )
         given = pre_generated_reply(params)
-        context = self._items_of(params, "input_items")
-        appended = self._items_of(params, "append_input_items") or []
+        given_items = items_from_params(params, "input_items", self._ids)
+        appended = items_from_params(params, "append_input_items", self._ids) or []
         if not stays_out:
             self._history.refuse_duplicates(appended)
         # All is checked: from here on the state changes.
         events = self._cancel("client_cancelled")
         while self._is_cascaded and self._transcriptions:
             events += self._transcribe(self._transcriptions.popleft())
+        context = [*(self._history.items if given_items is None else given_items), *appended]
         if not stays_out:
             events += [created_event(one, self._history.insert(one, None)) for one in appended]
-        if context is None:
-            context = self._history.items
-        if context is not self._history.items or stays_out:
-            context = [*context, *appended]
         if given is None:
             parts = self._responder.next_answer([item.data for item in context])
         else:
@@ -366,14 +365,6 @@ class Conversation:
         )
         self._owes_response = False
         return events + self._response.opening()
-
-    def _items_of(self, params: Event, key: str) -> list[Item] | None:
-        if params.get(key) is None:
-            return None
-        return [
-            item_from_request(one, self._ids.new("item"), path=f"response.{key}[{index}].")
-            for index, one in enumerate(required_array(params, key, path="response."))
-        ]
 
     def _keep(self, output: Output) -> list[Event]:
         """Take an output that begins into the conversation, if its response belongs to it."""

@@ -16,6 +16,12 @@ Event = dict[str, Any]
 _TOKEN = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
 
 
+class Base64(str):
+    """A text that needs no escapes in JSON."""
+
+    __slots__ = ()
+
+
 class RequestError(Exception):
     """A client event that is refused; it becomes an `error` event and the session stays open.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from .events import (
     Event,
+    Ids,
     not_one_of,
     required_array,
     required_base64,
@@ -116,6 +117,23 @@ def item_from_request(request: Event, new_id: str, *, path: str = "item.") -> It
             keys = ("approval_request_id",)
     data |= {key: required_str(request, key, path=path) for key in keys}
     return Item(data, is_clients=True)
+
+
+def items_from_params(params: Event, key: str, ids: Ids) -> list[Item] | None:
+    """Return the items under `key` of a `response.create`'s response, None if there is no such key.
+
+    Raises:
+        RequestError: One of them is none.
+    """
+    if params.get(key) is None:
+        return None
+    items = []
+    for index, request in enumerate(required_array(params, key, path="response.")):
+        path = f"response.{key}[{index}]"
+        if not isinstance(request, dict):
+            raise wrong_type(path, "an object", request)
+        items.append(item_from_request(request, ids.new("item"), path=f"{path}."))
+    return items
 
 
 def _message(request: Event, path: str) -> tuple[str, list[Event]]:

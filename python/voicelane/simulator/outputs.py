@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from itertools import accumulate
 
-from .events import Event, tokens_of
+from .events import Base64, Event, tokens_of
 from .items import Item
 from .replies import McpCall
 
@@ -74,7 +74,7 @@ class SpeechOutput(Output):
         index: int,
         *,
         text: str,
-        deltas: tuple[str, ...],
+        deltas: tuple[Base64, ...],
         bytes_per_ms: float,
         tells_words: bool,
     ) -> None:
@@ -88,7 +88,7 @@ class SpeechOutput(Output):
         duration_ms = sum(map(self._delta_ms, deltas))
         self._timestamps = deque(_timestamps(text, duration_ms) if tells_words else ())
 
-    def _delta_ms(self, delta: str) -> float:
+    def _delta_ms(self, delta: Base64) -> float:
         num_bytes = len(delta) // 4 * 3 - delta.count("=", -2)
         return num_bytes / self._bytes_per_ms
 

@@ -11,7 +11,7 @@ from functools import lru_cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
 
-from .events import Event
+from .events import Base64, Event
 from .formats import OUTPUT_FORMATS
 from .input_audio import Clip
 from .local_speech import LocalSpeech
@@ -33,13 +33,13 @@ class Voice:
         self.bundled = _bundled_replies()
         self.deltas = lru_cache(_MAX_SOUNDS_KEPT)(self._cut)
 
-    def _cut(self, pcm: bytes, output_format: str) -> tuple[str, ...]:
+    def _cut(self, pcm: bytes, output_format: str) -> tuple[Base64, ...]:
         """Return the base64 texts of `pcm`, `delta_ms` each, the last one the rest."""
         chosen = OUTPUT_FORMATS[output_format]
         audio = chosen.encoded(pcm)
         step = self.delta_ms * chosen.rate_hz // 1000 * chosen.frame_bytes
         chunks = (audio[start : start + step] for start in range(0, len(audio), step))
-        return tuple(base64.b64encode(chunk).decode() for chunk in chunks)
+        return tuple(Base64(base64.b64encode(chunk), "ascii") for chunk in chunks)
 
 
 class Responder:

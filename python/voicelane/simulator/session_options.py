@@ -211,10 +211,30 @@ def _tools(param: str, value: Any) -> list[Event]:
         if kind == "function":
             required_str(tool, "name", path=f"{path}.")
         elif kind == "mcp":
-            required_str(tool, "server_label", path=f"{path}.")
-            required_str(tool, "server_url", path=f"{path}.")
+            _check_mcp_server(tool, path)
         elif kind != "foundry_agent":
             raise not_one_of(f"{path}.type", kind, ("function", "mcp", "foundry_agent"))
+    return value
+
+
+def _check_mcp_server(tool: Event, path: str) -> None:
+    required_str(tool, "server_label", path=f"{path}.")
+    required_str(tool, "server_url", path=f"{path}.")
+    _optional(_names)(f"{path}.allowed_tools", tool.get("allowed_tools"))
+    rule = tool.get("require_approval")
+    if isinstance(rule, dict):
+        for key, names in rule.items():
+            _names(f"{path}.require_approval.{key}", names)
+    else:
+        _optional(_one_of("always", "never"))(f"{path}.require_approval", rule)
+
+
+def _names(param: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise wrong_type(param, "an array", value)
+    for index, name in enumerate(value):
+        if not isinstance(name, str):
+            raise wrong_type(f"{param}[{index}]", "a string", name)
     return value
 
 

@@ -1,0 +1,118 @@
+"""What one session costs the simulator's process, in CPU.
+
+    .venv/bin/python benches/simulator_cost.py [--sessions 100] [--seconds 20]
+
+A loader in this process holds the sessions: websockets that append 60 ms of a spoken question and
+of silence by turns, in real time, and read what comes. The simulator has a process of its own,
+whose CPU time is read between the first and the last append.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import base64
+import json
+import multiprocessing
+import time
+from multiprocessing.connection import Connection
+
+from aiohttp import ClientSession, ClientWebSocketResponse
+
+from voicelane.simulator import Simulator
+from voicelane.simulator.responder import Voice
+
+APPEND_MS = 60
+APPEND_BYTES = 48 * APPEND_MS
+SILENCE_MS = 6000  # in which it is answered
+
+
+def serve(pipe: Connection) -> None:
+    async def run() -> None:
+        async with Simulator() as simulator:
+            pipe.send((simulator.endpoint, simulator.api_key))
+            while True:
+                await asyncio.to_thread(pipe.recv)
+                pipe.send(time.process_time())
+
+    asyncio.run(run())
+
+
+def appends() -> list[str]:
+    """The messages of one question and the silence after it."""
+    pcm = Voice().bundled[2].pcm + bytes(48 * SILENCE_MS)
+    chunks = [pcm[start : start + APPEND_BYTES] for start in range(0, len(pcm), APPEND_BYTES)]
+    return [
+        json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(chunk).decode()})
+        for chunk in chunks
+    ]
+
+
+async def hold(
+    websocket: ClientWebSocketResponse, messages: list[str], offset: int, end_s: float
+) -> int:
+    """Append until `end_s`; return how many messages came."""
+    received = 0
+
+    async def read() -> None:
+        nonlocal received
+        async for _ in websocket:
+            received += 1
+
+    reader = asyncio.create_task(read())
+    # Not all at the same moment, and not all in the same place of the question.
+    next_s = time.monotonic() + offset % APPEND_MS / 1000
+    index = offset * 7
+    while next_s < end_s:
+        await asyncio.sleep(next_s - time.monotonic())
+        await websocket.send_str(messages[index % len(messages)])
+        index += 1
+        next_s += APPEND_MS / 1000
+    reader.cancel()
+    return received
+
+
+async def load(pipe: Connection, num_sessions: int, seconds: float) -> None:
+    endpoint, api_key = pipe.recv()
+    query = {"api-version": "2026-07-15", "model": "gpt-realtime"}
+    messages = appends()
+    async with ClientSession(headers={"api-key": api_key}) as http:
+        websockets = [
+            await http.ws_connect(f"{endpoint}/voice-live/realtime", params=query)
+            for _ in range(num_sessions)
+        ]
+        pipe.send(None)
+        before_s, began_s = pipe.recv(), time.monotonic()
+        received = await asyncio.gather(
+            *(
+                hold(websocket, messages, offset, began_s + seconds)
+                for offset, websocket in enumerate(websockets)
+            )
+        )
+        pipe.send(None)
+        cpu_s = pipe.recv() - before_s
+        elapsed_s = time.monotonic() - began_s
+    per_session_us = cpu_s / num_sessions / elapsed_s * 1e6
+    print(
+        f"{num_sessions} sessions, {elapsed_s:.1f} s, {sum(received)} messages received: "
+        f"{cpu_s:.2f} s of CPU, {per_session_us:.0f} us per session and second"
+    )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sessions", type=int, default=100)
+    parser.add_argument("--seconds", type=float, default=20.0)
+    options = parser.parse_args()
+    here, there = multiprocessing.get_context("spawn").Pipe()
+    server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
+    server.start()
+    try:
+        asyncio.run(load(here, options.sessions, options.seconds))
+    finally:
+        server.terminate()
+        server.join()
+
+
+if __name__ == "__main__":
+    main()
