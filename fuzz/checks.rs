@@ -67,6 +67,8 @@ impl From<Incoming> for Told {
 /// What a downlink should make of what it hears.
 #[derive(Default)]
 struct Reference {
+    /// The last response that began: told twice, it begins once.
+    begun: Option<String>,
     audible: Option<String>,
     told: Vec<Told>,
     num_frames: usize,
@@ -79,7 +81,13 @@ impl Reference {
             return self.receive_audio(object);
         }
         match object.event().expect("an object that was read") {
-            Event::ResponseCreated { response_id } => self.audible = response_id.filter(|id| !id.is_empty()),
+            Event::ResponseCreated { response_id } => {
+                let response_id = response_id.filter(|id| !id.is_empty());
+                if response_id.is_none() || response_id != self.begun {
+                    self.begun.clone_from(&response_id);
+                    self.audible = response_id;
+                }
+            }
             Event::SpeechStarted => {
                 self.audible = None;
                 self.num_frames = 0;
