@@ -67,6 +67,7 @@ impl From<Incoming> for Told {
 /// What a downlink should make of what it hears.
 #[derive(Default)]
 struct Reference {
+    /// The last response that began: told twice, it begins once.
     begun: Option<String>,
     audible: Option<String>,
     told: Vec<Told>,
@@ -82,7 +83,6 @@ impl Reference {
         match object.event().expect("an object that was read") {
             Event::ResponseCreated { response_id } => {
                 let response_id = response_id.filter(|id| !id.is_empty());
-                // Told twice, it begins once, and stays cut off.
                 if response_id.is_none() || response_id != self.begun {
                     self.begun.clone_from(&response_id);
                     self.audible = response_id;

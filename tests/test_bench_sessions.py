@@ -42,12 +42,13 @@ def ear(monkeypatch: pytest.MonkeyPatch) -> Any:
     [
         ([SILENCE, *REPLY, SILENCE, *REPLY], 0, 0, 0),
         ([*REPLY[:3], SILENCE, SILENCE, *REPLY[3:]], 2, 0, 0),
+        ([*REPLY[:3], SILENCE, SILENCE], 2, 0, 0),
         ([*REPLY[:3], *REPLY], 0, 1, 0),
         ([*REPLY[:2], QUIETER, *REPLY], 0, 1, 0),
         ([*REPLY[:3], *REPLY[4:5]], 0, 0, 1),
         ([*REPLY[:3], *REPLY[2:3]], 0, 0, 1),
     ],
-    ids=["whole", "underrun", "cut off", "faded out", "left out", "twice"],
+    ids=["whole", "underrun", "fell silent", "cut off", "faded out", "left out", "twice"],
 )
 def test_what_is_heard_is_held_against_what_was_said(
     ear: Any, heard: list[bytes], gap: int, cut: int, wrong: int

@@ -55,10 +55,9 @@ class Ear:
         self._speaking = False
         self._may_jump = False
         self.heard_frames = 0
-        self.gap_frames = 0
-        """Of silence within a reply: an underrun."""
+        self._gap_frames = 0
         self.return_frames = 0
-        """Of the same, within two seconds after the session was heard again on another connection."""
+        """Of silence within a reply, in the two seconds after another connection was first heard."""
         self.outage_frames = 0
         """Of the same, where it went on until the connection was found lost: the server was gone."""
         self.cut_replies = 0
@@ -68,6 +67,11 @@ class Ear:
         self.wrong_frames = 0
         self._silent_frames = 0
         self._frames_since_return = _RETURN_FRAMES
+
+    @property
+    def gap_frames(self) -> int:
+        """Of silence within a reply, at any other time: an underrun, also one that lasts."""
+        return self._gap_frames + self._silent_frames
 
     def may_jump(self) -> None:
         """The connection was lost: once what it brought is heard, the next one is somewhere in the reply."""
@@ -102,7 +106,7 @@ class Ear:
         if self._frames_since_return < _RETURN_FRAMES:
             self.return_frames += self._silent_frames
         else:
-            self.gap_frames += self._silent_frames
+            self._gap_frames += self._silent_frames
         self._silent_frames = 0
         self.heard_frames += 1
         self._next = (self._next + 1) % len(self._reply)
