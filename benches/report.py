@@ -20,6 +20,7 @@ from situations import GROUP as LATENCY
 from starting import GROUP as STARTING
 from table import markdown, summaries
 
+from voicelane.cli.bench.answers import LEAST_REJECTION_DB, LEAST_SNR_DB, MOST_HELD_BACK_MS
 from voicelane.cli.bench.conversions import ROOM
 from voicelane.cli.bench.measure import ENCODE, EVENT_TEXT, PLAYBACK
 from voicelane.cli.bench.pictures import draw
@@ -37,16 +38,16 @@ PICTURES = {
 GROWTH = {name: name.replace(" ", "-") for name in AXES}
 SESSIONS = "sessions"
 GAIN = "gain"
-CAVEATS = """\
+CAVEATS = f"""\
 - One machine, one run. Compare ratios, not microseconds; take your own by `voicelane bench`.
 - Each library runs in a process of its own, on one CPU (beside a second Python thread, end to end and in
   sessions on all of them), with warm caches and nothing beside it. In an application all of them are
   slower, by their caches and by other threads.
 - The tails (p99.9, max) are those of the machine as much as of the library. A time contains 0.05 us of the
   clock's own.
-- Who is wrong or late is not ranked: an SNR below 30 dB against a tone in float64, an alias of a tone at
-  1.125 of the lower Nyquist frequency at less than -20 dB, more than 20 ms held back. Its time is in the
-  JSON.
+- Who is wrong or late is not ranked: an SNR below {LEAST_SNR_DB:g} dB against a tone in float64, an alias of
+  a tone at 1.125 of the lower Nyquist frequency at more than -{LEAST_REJECTION_DB:g} dB, more than
+  {MOST_HELD_BACK_MS:g} ms held back. Its time is in the JSON.
 - Libraries without a downmix get numpy's quickest exact one, those without base64 pybase64.
 - The plugins are called through their own `handle_audio_input`, over a connection that only keeps the text.
   They do only what their host gives them.

@@ -70,12 +70,14 @@ class LoadServer:
 
     def __exit__(self, *_exc: object) -> None:
         assert self._process.stdin
+        assert self._process.stdout
         self._process.stdin.close()
         try:
             self._process.wait(_END_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._process.stdout.close()
         self._folder.cleanup()
 
     def url(self, *, tls: bool) -> str:
