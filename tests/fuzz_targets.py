@@ -27,7 +27,7 @@ from voicelane import AzureVoiceLive, CaptureEncoder, PlaybackBuffer, Resampler,
 from voicelane.actions import Action
 from voicelane.cli.audio_file import MAX_CHANNELS, AudioInput
 from voicelane.cli.exit_codes import CommandError, ExitCode
-from voicelane.gateway.call import BrowserCall
+from voicelane.gateway.browser import BrowserCall
 from voicelane.gateway.close_codes import CallEndedError, CloseCode
 from voicelane.gateway.metrics import GatewayMetrics
 from voicelane.gateway.outbox import Outbox
@@ -248,9 +248,9 @@ async def _hear_browser(messages: list[bytes]) -> None:
     try:
         for message in messages:
             # As its websocket hands them over; it checks itself that a text is UTF-8.
-            await call.take_text(message.decode("utf-8", "replace"))
+            await call.take(message.decode("utf-8", "replace"))
             call.tick(asyncio.get_running_loop().time())
-            await call.take_audio(message + bytes(len(message) % 2))
+            await call.take(message + bytes(len(message) % 2))
     except CallEndedError as ended:
         assert ended.code in CloseCode  # noqa: PT017
         assert 0 < len(ended.reason.encode()) <= 123  # noqa: PT017
