@@ -9,6 +9,8 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
+from voicelane.pacer import Pacer
+
 FRAME_S = 0.02
 
 
@@ -115,10 +117,11 @@ class Harness:
         pass
 
     async def recv(self) -> bytes:
-        now_s = asyncio.get_running_loop().time()
+        pacer = Pacer.of_running_loop()
+        now_s = pacer.time()
         self._due_s = now_s if self._due_s is None else self._due_s + FRAME_S
         if self._due_s > now_s:
-            await asyncio.sleep(self._due_s - now_s)
+            await pacer.sleep_until(self._due_s)
         return self._silence
 
     def pcm_of(self, frame: bytes) -> bytes:

@@ -6,7 +6,7 @@ from .events import Event, tokens_of
 from .items import Item
 
 _KIND = "conversation.item.input_audio_transcription"
-# As the documentation of the events has it.
+# The text is ours: no source has recorded one.
 _FAILURE: Event = {
     "type": "transcription_error",
     "code": "audio_unintelligible",
