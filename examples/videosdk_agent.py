@@ -13,7 +13,6 @@ from voicelane.videosdk import AzureVoiceLive
 GREETING = "Welcome! How can I help?"
 # The simulator understands nothing, so it is told; a model decides by itself to call the tool.
 SCRIPT = [
-    Reply(GREETING),
     ToolCall("get_weather", '{"city": "Oslo"}'),
     Reply("The sky over Oslo is clear."),
 ]

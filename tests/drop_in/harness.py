@@ -11,12 +11,15 @@ from typing import Any
 import numpy as np
 import videosdk.agents as agents
 
-from support import TIMEOUT_S
+from support import TIMEOUT_S, speech
+from voicelane import Resampler
 from voicelane.simulator import Simulator
 from voicelane.videosdk import AzureVoiceLive, AzureVoiceLiveConfig
 
 IS_1 = not hasattr(agents, "realtime_metrics_collector")
 FRAME_S = 0.02
+# Where in the recording somebody speaks without a pause: 1.02 to 3.90 s of 48 kHz mono.
+_WORDS = slice(2 * 48_960, 2 * 187_200)
 
 
 class Agent(agents.Agent):
@@ -86,8 +89,7 @@ class Call:
 
     async def speak(self, seconds: float, *, rate: int = 48_000, channels: int = 2) -> None:
         """The user speaks, in real time, and falls silent."""
-        voice = tone(seconds, rate, channels)
-        await self.feed(voice, rate, channels)
+        await self.feed(voice(seconds, rate, channels), rate, channels)
 
     async def silence(self, seconds: float, *, rate: int = 48_000, channels: int = 2) -> None:
         await self.feed(bytes(2 * channels * int(rate * seconds)), rate, channels)
@@ -111,11 +113,18 @@ def sent(sim: Simulator, kind: str) -> list[Any]:
     return [event for event in sim.connections[0].received if event["type"] == kind]
 
 
+def voice(seconds: float, rate: int, channels: int) -> bytes:
+    """Recorded words, over and over without a pause: the simulator takes no tone for speech."""
+    pcm, recorded_hz, _ = speech("barge-in-48k-mono.wav")
+    words = np.frombuffer(Resampler(recorded_hz, rate).process(pcm[_WORDS]), np.int16)
+    return np.repeat(np.resize(words, int(seconds * rate)), channels).tobytes()
+
+
 def tone(seconds: float, rate: int, channels: int) -> bytes:
-    """Something that the simulator takes for speech."""
+    """220 Hz, which is nobody's speech."""
     t = np.arange(int(seconds * rate)) / rate
-    voice = 9000 * np.sin(2 * math.pi * 220 * t) * (0.6 + 0.4 * np.sin(2 * math.pi * 4 * t))
-    return np.repeat(voice.astype(np.int16), channels).tobytes()
+    wave = 9000 * np.sin(2 * math.pi * 220 * t) * (0.6 + 0.4 * np.sin(2 * math.pi * 4 * t))
+    return np.repeat(wave.astype(np.int16), channels).tobytes()
 
 
 def model_for(sim: Simulator, **options: Any) -> AzureVoiceLive:

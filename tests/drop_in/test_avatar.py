@@ -8,7 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import videosdk.agents as agents
-from harness import IS_1, Agent, model_for, sent, tone
+from harness import IS_1, Agent, model_for, sent, voice
 
 from support import TIMEOUT_S, until
 from voicelane.simulator import Simulator
@@ -62,8 +62,9 @@ async def test_say_ends_and_a_barge_in_cuts_at_what_was_spoken_by_then() -> None
             handle = await session.say("A long welcome.")
             before = len(avatar.heard)
             await until(lambda: len(avatar.heard) > before + 24_000)
-            for _ in range(30):
-                await pipeline.on_audio_delta(tone(0.02, 48_000, 2))
+            words = voice(0.6, 48_000, 2)
+            for start in range(0, len(words), 3840):
+                await pipeline.on_audio_delta(words[start : start + 3840])
             await until(lambda: bool(avatar.interrupts))
             await until(lambda: len(sent(sim, "conversation.item.truncate")) == 1)
             assert handle.interrupted

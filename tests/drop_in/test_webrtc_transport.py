@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 import videosdk.agents as agents
-from harness import IS_1, Agent, model_for, tone
+from harness import IS_1, Agent, model_for, voice
 
 from support import TIMEOUT_S, until
 from voicelane.simulator import Simulator
@@ -36,7 +36,7 @@ class Caller(MediaStreamTrack):
         super().__init__()
         self.speaks = False
         self._frames = 0
-        self._voice = np.frombuffer(tone(2.0, RATE_HZ, 1), np.int16)
+        self._voice = np.frombuffer(voice(2.0, RATE_HZ, 1), np.int16)
         self._began_s = asyncio.get_running_loop().time()
 
     async def recv(self) -> av.AudioFrame:

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 import videosdk.agents as agents
-from harness import IS_1, Agent, model_for, tone
+from harness import IS_1, Agent, model_for, voice
 
 from support import TIMEOUT_S, until
 from voicelane.simulator import Simulator
@@ -72,8 +72,9 @@ async def converse(
         await asyncio.sleep(0.1)
         for turn in range(3):
             before, cuts = heard[0], len(interrupts)
-            for _ in range(30):
-                await client.send(tone(0.02, 48_000, 2))
+            words = voice(0.6, 48_000, 2)
+            for start in range(0, len(words), 3840):
+                await client.send(words[start : start + 3840])
                 await asyncio.sleep(0.005)
             if turn:
                 await until(lambda cuts=cuts: len(interrupts) > cuts)
