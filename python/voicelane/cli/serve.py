@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
 from .exit_codes import CommandError, ExitCode
-from .service import Service, chosen_service, embedded_simulator
+from .service import Service, add_service_arguments, chosen_service, embedded_simulator
 from .simulate import cannot_listen, port_number
 from .talk import positive_s
 
@@ -75,19 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     service = parser.add_argument_group("service")
     service.add_argument("--simulator", action="store_true", help="a simulator in this process")
-    service.add_argument("--endpoint", metavar="URL", help=f"default: ${ENDPOINT_VARIABLE}")
-    service.add_argument("--model", default="gpt-realtime", help="default: gpt-realtime")
-    service.add_argument(
-        "--credential",
-        choices=["default"],
-        help="sign in with Entra (azure-identity's DefaultAzureCredential), not with a key",
-    )
-    service.add_argument(
-        "--api-key-env",
-        default=API_KEY_VARIABLE,
-        metavar="NAME",
-        help=f"the environment variable that holds the key (default: {API_KEY_VARIABLE})",
-    )
+    add_service_arguments(service)
     service.add_argument("--instructions", metavar="TEXT", help="what the agent is told to be")
 
 

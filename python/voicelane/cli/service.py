@@ -1,4 +1,4 @@
-"""Whom `voicelane talk` calls, as whom, and what it means when that fails."""
+"""Whom `voicelane talk` and `serve` call, as whom, and what it means when that fails."""
 
 from __future__ import annotations
 
@@ -18,6 +18,23 @@ if TYPE_CHECKING:
     from voicelane.errors import VoiceLiveError
 
     from .audio_file import AudioInput
+
+
+def add_service_arguments(parser: argparse._ArgumentGroup) -> None:
+    """Declares whom to call, and as whom: what `chosen_service` reads."""
+    parser.add_argument("--endpoint", metavar="URL", help=f"default: ${ENDPOINT_VARIABLE}")
+    parser.add_argument("--model", default="gpt-realtime", help="default: gpt-realtime")
+    parser.add_argument(
+        "--credential",
+        choices=["default"],
+        help="sign in with Entra (azure-identity's DefaultAzureCredential), not with a key",
+    )
+    parser.add_argument(
+        "--api-key-env",
+        default=API_KEY_VARIABLE,
+        metavar="NAME",
+        help=f"the environment variable that holds the key (default: {API_KEY_VARIABLE})",
+    )
 
 
 @dataclass(frozen=True)

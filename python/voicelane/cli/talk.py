@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TextIO
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
 from .audio_file import AudioInput, ReplyFile
 from .exit_codes import CommandError, ExitCode, print_error
-from .service import Service, chosen_service, embedded_simulator
+from .service import Service, add_service_arguments, chosen_service, embedded_simulator
 from .signals import run_until_signal
 from .views import PlainView, View
 
@@ -77,19 +77,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the summary as one JSON object on stdout, everything else on stderr",
     )
     service = parser.add_argument_group("service")
-    service.add_argument("--endpoint", metavar="URL", help=f"default: ${ENDPOINT_VARIABLE}")
-    service.add_argument("--model", default="gpt-realtime", help="default: gpt-realtime")
-    service.add_argument(
-        "--credential",
-        choices=["default"],
-        help="sign in with Entra (azure-identity's DefaultAzureCredential), not with a key",
-    )
-    service.add_argument(
-        "--api-key-env",
-        default=API_KEY_VARIABLE,
-        metavar="NAME",
-        help=f"the environment variable that holds the key (default: {API_KEY_VARIABLE})",
-    )
+    add_service_arguments(service)
     service.add_argument(
         "--allow-insecure",
         action="store_true",
