@@ -55,7 +55,7 @@ CAVEATS = f"""\
   the same for all. The consumer asks all the time; a track adds its pace, up to 20 ms. A few hundred
   frames have no p99.9 but their largest.
 - An import is cold for the process, not for the disk.
-- Sessions are few here and measured once: [sessions-benchmark.md](sessions-benchmark.md) has up to 1000."""
+- Sessions are measured once here: [sessions-benchmark.md](sessions-benchmark.md) has medians of three runs."""
 
 
 def main() -> None:
@@ -110,6 +110,7 @@ def page(results: dict[str, Any]) -> str:
         *(f"![{group}: microseconds](img/bench-{name}.svg)" for group, name in PICTURES.items()),
         "## As the work grows",
         *(f"![{AXES[axis].unit}](img/bench-{name}.svg)" for axis, name in GROWTH.items()),
+        left_out(results),
         f"![CPU of a session](img/bench-{SESSIONS}.svg)",
         markdown(results["sessions"]).strip(),
         "## The figures",
@@ -148,10 +149,23 @@ def _audio_losses(case: str, ours: dict[str, Any], others: list[dict[str, Any]])
     return [text] if sooner else []
 
 
+def left_out(results: dict[str, Any]) -> str:
+    """The points that the pictures of growth do not show, and why."""
+    points: dict[tuple[str, str, str], list[int]] = {}
+    for row in results["growth"]:
+        if row["fault"]:
+            points.setdefault((row["axis"], row["library"], row["fault"]), []).append(row["at"])
+    lines = [
+        f"- {axis}, at {', '.join(f'{at:,}' for at in found)}: {library} ({fault})"
+        for (axis, library, fault), found in points.items()
+    ]
+    return "\n".join(["Not shown:", "", *lines]) if lines else "All points are shown."
+
+
 def noise(results: dict[str, Any]) -> str:
     """How far the rounds of one case lie apart."""
     spreads = sorted(row["spread"] for row in results["rows"] if "spread" in row)
-    if not spreads or not any(spreads):
+    if not spreads:
         return "One round each: not known. `make bench` takes three."
     middle, high = spreads[len(spreads) // 2], spreads[len(spreads) * 9 // 10]
     return (
