@@ -166,14 +166,21 @@ def left_out(results: dict[str, Any]) -> str:
     return "\n".join(["Not shown:", "", *lines]) if lines else "All points are shown."
 
 
-def noise(results: dict[str, Any]) -> str:
-    """How far the rounds of one case lie apart."""
+def noise_of(results: dict[str, Any]) -> tuple[float, float]:
+    """How far a case's rounds lie apart: in the middle case, in nine of ten. 0 where it had one round."""
     spreads = sorted(row["spread"] for row in results["rows"] if "spread" in row)
     if not spreads:
+        return 0.0, 0.0
+    return spreads[len(spreads) // 2], spreads[len(spreads) * 9 // 10]
+
+
+def noise(results: dict[str, Any]) -> str:
+    """The same in words."""
+    middle, high = noise_of(results)
+    if not high:
         return "One round each: not known. `make bench` takes three."
-    middle, high = spreads[len(spreads) // 2], spreads[len(spreads) * 9 // 10]
     return (
-        f"Medians of three rounds lie apart by {middle:.0%} in the middle case and {high:.0%} in nine of ten "
+        f"Three rounds of a case lie apart by {middle:.0%} in the middle case and {high:.0%} in nine of ten "
         "(largest less smallest, of the median): a difference below that is none."
     )
 
