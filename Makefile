@@ -85,7 +85,7 @@ chaos: build $(VENV)/.test  ## Sessions that meet faults by chance: SEEDS=1-500,
 
 reliability: build $(VENV)/.test  ## What was tried to break a session, and what became of it: docs/reliability.md
 	$(BIN)/python -m pytest -q --reliability target/reliability/tests.json tests/test_faults_*.py tests/test_transport_*.py \
-	    tests/test_cli_bad_input.py tests/test_config_refused.py tests/test_simulator_conversation.py
+	    tests/test_cli_bad_input.py tests/test_config_refused.py tests/test_simulator_requests.py
 	scripts/reliability
 
 # What is measured goes into target/bench.json, and the page and its pictures are made of that alone.
