@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import asyncio
 
-from shared import account, arguments, run
-from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackTrack
+from shared import account, arguments, listen, run, show
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
 from voicelane.config import (
     AzureSemanticVad,
     AzureStandardVoice,
@@ -19,7 +19,6 @@ from voicelane.config import (
     StaticInterimResponse,
     Transcription,
 )
-from voicelane.events import TranscriptionPayload
 
 CONFIG = AzureVoiceLiveConfig(
     voice=AzureStandardVoice("en-US-AvaNeural", style="cheerful", rate="1.1"),
@@ -43,26 +42,15 @@ CONFIG = AzureVoiceLiveConfig(
 async def main() -> None:
     async with account() as where:
         model = AzureVoiceLive(model="gpt-4.1", config=CONFIG, **where)
-        answered = asyncio.Event()
-
-        @model.on("realtime_model_transcription")
-        def show(said: TranscriptionPayload) -> None:
-            if said["is_final"]:
-                print(f"{said['role']}: {said['text']}")
-
-        model.on("response_done", answered.set)
+        model.on("realtime_model_transcription", show)
         model.on("error", print)
-        model.audio_track = PlaybackTrack(model.playback, frame_type="bytes")
         async with model:
             # In the course of a session: the same names, the same checks.
             await model.update_session(temperature=0.7, tool_choice="none")
-            await model.send_text_message("Can you hear me?")
-            await answered.wait()
-
-            heard = 0
-            while not model.playback.is_idle:
-                heard += len(await model.audio_track.recv()) // 2
-        print(f"heard {heard / 24_000:.1f} s of the agent")
+            loudspeaker = asyncio.create_task(listen(model))
+            await (await model.send_text_message("Can you hear me?"))  # until it was heard
+            loudspeaker.cancel()
+        print(f"heard {model.playback.played_ms / 1000:.1f} s of the agent")
 
 
 if __name__ == "__main__":

@@ -12,9 +12,8 @@ import asyncio
 import sys
 from typing import Any
 
-from shared import account, arguments, run
+from shared import account, arguments, run, show
 from voicelane import AzureVoiceLive
-from voicelane.events import TranscriptionPayload
 
 INPUT_RATE_HZ = 48_000
 
@@ -35,12 +34,7 @@ async def main(input_device: int | None, output_device: int | None) -> None:
         model = AzureVoiceLive(
             model="gpt-realtime", input_sample_rate_hz=INPUT_RATE_HZ, input_channels=1, **where
         )
-
-        @model.on("realtime_model_transcription")
-        def show(said: TranscriptionPayload) -> None:
-            if said["is_final"]:
-                print(f"{said['role']}: {said['text']}", flush=True)
-
+        model.on("realtime_model_transcription", show)
         model.on("error", print)
 
         # Both are called by threads of PortAudio.

@@ -25,16 +25,17 @@ async def opening_hours(_request: web.Request) -> web.Response:
     return web.Response(text="We are here from nine to five.\n")
 
 
-async def incoming_call(request: web.Request) -> web.Response:
-    """TwiML: connect the caller to our websocket."""
-    url = quoteattr(f"wss://{request.host}/voice/media-stream")
-    twiml = f"<Response><Connect><Stream url={url}/></Connect></Response>"
-    return web.Response(text=twiml, content_type="text/xml")
-
-
 def application(where: dict[str, Any], token: str | None) -> web.Application:
     def new_session(call: CallRequest) -> AzureVoiceLive:
         return AzureVoiceLive(model="gpt-realtime", config=call.config(), **where)
+
+    async def incoming_call(request: web.Request) -> web.Response:
+        """TwiML: connect the caller to our websocket."""
+        url = quoteattr(f"wss://{request.host}/voice/media-stream")
+        secret = f'<Parameter name="token" value={quoteattr(token)}/>' if token else ""
+        stream = f"<Stream url={url}>{secret}</Stream>"
+        twiml = f"<Response><Connect>{stream}</Connect></Response>"
+        return web.Response(text=twiml, content_type="text/xml")
 
     gateway = create_app(new_session, GatewaySettings(token=token))
     app = web.Application()
@@ -59,6 +60,6 @@ if __name__ == "__main__":
     parser = arguments(__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
     parser.add_argument("--port", type=int, default=8080, help="0: any (default: 8080)")
-    parser.add_argument("--token", help="what the provider must bring; needed off this machine")
+    parser.add_argument("--token", help="what calls must bring; needed off this machine")
     args = parser.parse_args()
     run(main(args.host, args.port, args.token))

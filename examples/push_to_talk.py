@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 from itertools import islice
 
-from shared import account, arguments, listen, recording, run
+from shared import account, arguments, listen, recording, run, show
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
-from voicelane.events import TranscriptionPayload
 
 
 async def speak(model: AzureVoiceLive, seconds: float) -> None:
@@ -27,12 +26,7 @@ async def main() -> None:
     async with account() as where:
         config = AzureVoiceLiveConfig(turn_detection=None)
         model = AzureVoiceLive(model="gpt-realtime", config=config, **where)
-
-        @model.on("realtime_model_transcription")
-        def show(said: TranscriptionPayload) -> None:
-            if said["is_final"]:
-                print(f"{said['role']}: {said['text']}")
-
+        model.on("realtime_model_transcription", show)
         model.on("error", print)
         async with model:
             loudspeaker = asyncio.create_task(listen(model))

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from voicelane import AzureVoiceLive
 from voicelane.errors import VoiceLiveError
+from voicelane.events import TranscriptionPayload
 from voicelane.simulator import Simulator
 
 AUDIO = Path(__file__).parent / "audio"
@@ -68,6 +69,12 @@ def recording(path: Path = QUESTION) -> Iterator[bytes]:
     with wave.open(str(path)) as file:
         while pcm := file.readframes(file.getframerate() // 50):
             yield pcm
+
+
+def show(said: TranscriptionPayload) -> None:
+    """Prints what was said, once it is all there."""
+    if said["is_final"]:
+        print(f"{said['role']}: {said['text']}", flush=True)
 
 
 async def listen(model: AzureVoiceLive) -> None:
