@@ -31,6 +31,7 @@ def application(where: dict[str, Any], token: str | None) -> web.Application:
 
     async def incoming_call(request: web.Request) -> web.Response:
         """TwiML: connect the caller to our websocket."""
+        # Whoever asks gets the token: off this machine, check the provider's signature of the request first.
         url = quoteattr(f"wss://{request.host}/voice/media-stream")
         secret = f'<Parameter name="token" value={quoteattr(token)}/>' if token else ""
         stream = f"<Stream url={url}>{secret}</Stream>"

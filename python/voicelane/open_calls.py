@@ -69,5 +69,5 @@ class OpenCalls:
 
     def clear(self) -> None:
         """Forgets everything: the next session is another conversation."""
-        self.silence(None)
         self._calls.clear()
+        self._silenced_group = None
