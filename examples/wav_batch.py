@@ -22,7 +22,7 @@ from voicelane.errors import VoiceLiveError
 
 
 async def answer(question: Path, output: Path, where: dict[str, Any]) -> str:
-    """Asks a file's question, writes the answer to a file of the same name. Returns its text.
+    """Asks a file's question, writes the answer to NAME-answer.wav. Returns its text.
 
     Raises:
         wave.Error, EOFError: the file is no PCM WAV file.
@@ -48,7 +48,7 @@ async def answer(question: Path, output: Path, where: dict[str, Any]) -> str:
             pcm, num_frames = model.playback.take(2_400)
             heard += pcm[: 2 * num_frames]
             await asyncio.sleep(0.01)
-    with wave.open(str(output / question.name), "wb") as file:
+    with wave.open(str(output / f"{question.stem}-answer.wav"), "wb") as file:
         file.setparams((1, 2, model.playback.output_rate_hz, 0, "NONE", ""))
         file.writeframes(heard)
     return (await reply).text

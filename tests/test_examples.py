@@ -74,7 +74,7 @@ def test_they_run(tmp_path: Path) -> None:
         assert runs[name].returncode == 0, f"{name}: {runs[name].stderr.decode()}"
         assert said in runs[name].stdout.decode(), name
         assert b"Error" not in runs[name].stderr, name
-    with wave.open(str(tmp_path / "answers" / "question-48k-stereo.wav")) as answer:
+    with wave.open(str(tmp_path / "answers" / "question-48k-stereo-answer.wav")) as answer:
         assert answer.readframes(answer.getnframes()) == reply_pcm(0), "all of it, and nothing else"
 
 
