@@ -58,7 +58,7 @@ async def test_with_no_endpoint_it_talks_to_the_embedded_simulator_in_real_time(
         "agent: Hello, I can hear you well.",
     ):
         assert any(found.startswith(event) for found in events), event
-    progress_s = [float(at) for at, _, event in told if event == "0.4 of 0.4 s sent"]
+    progress_s = [float(at) for at, _, event in told if event.endswith("s sent")]
     assert all(at_s >= 5 for at_s in progress_s), "the first progress line comes after 5 s"
     summary = dict(re.split(r"  +", line, maxsplit=1) for line in lines[-6:])
     assert summary["turns"] == "1, 1 answered"
