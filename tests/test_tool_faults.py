@@ -244,6 +244,16 @@ async def test_a_reply_is_heard_only_after_the_tools_that_it_needs() -> None:
         assert (reply.text, reply.status) == (SPOKEN.text, "completed")
 
 
+async def test_closing_lets_go_who_waits_for_what_a_tool_brings() -> None:
+    slow = Slow()
+    async with session(Tool(slow, name="slow"), replies=[ToolCall("slow"), SPOKEN]) as call:
+        reply = await call.model.send_text_message("Take your time.")
+        async with asyncio.timeout(TIMEOUT_S):
+            await slow.began.wait()
+            await call.model.aclose()
+            assert (await reply).status == "cancelled"
+
+
 async def test_a_call_that_is_left_to_the_caller_ends_the_reply() -> None:
     async with session(replies=[ToolCall("unknown")]) as call:
         reply = await call.model.send_text_message("Whatever.")

@@ -1,7 +1,7 @@
 """The events of a session.
 
-Handlers registered with ``on`` get the payload of the original plugin; `AzureVoiceLive.events` gives the
-same events as the dataclasses below.
+Handlers registered with ``on`` get the payload of the original plugin, a dict whose type is one of the
+``...Payload`` below; `AzureVoiceLive.events` gives the same events as dataclasses.
 
 ================================  =============================  =====================================
 name                              payload                        dataclass
@@ -35,7 +35,86 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
+
+
+class NoPayload(TypedDict):
+    """An empty dict."""
+
+
+class UserSpeechStartedPayload(TypedDict):
+    """Of ``user_speech_started``."""
+
+    type: Literal["done"]
+
+
+class TranscriptionPayload(TypedDict):
+    """Of ``realtime_model_transcription``, as `Transcription`."""
+
+    role: Literal["user", "agent"]
+    text: str
+    is_final: bool
+
+
+class TextResponsePayload(TypedDict):
+    """Of ``text_response``, as `TextResponse`."""
+
+    text: str
+    type: Literal["done"]
+
+
+class ResponseDonePayload(TypedDict):
+    """Of ``response_done``, as `ResponseDone`."""
+
+    response_id: str | None
+    status: str
+    usage: Mapping[str, Any] | None
+
+
+class FunctionStartedPayload(TypedDict):
+    """Of ``realtime_model_function_started``, as `FunctionStarted`."""
+
+    name: str
+    arguments: str
+    call_id: str
+
+
+class FunctionExecutedPayload(FunctionStartedPayload):
+    """Of ``realtime_model_function_executed``, as `FunctionExecuted`."""
+
+    output: str
+    is_error: bool
+
+
+class VisemePayload(TypedDict):
+    """Of ``viseme``, as `Viseme`."""
+
+    item_id: str
+    viseme_id: int
+    audio_offset_ms: int
+
+
+class WordTimestampPayload(TypedDict):
+    """Of ``word_timestamp``, as `WordTimestamp`."""
+
+    item_id: str
+    text: str
+    audio_offset_ms: int
+    audio_duration_ms: int
+
+
+class ReconnectingPayload(TypedDict):
+    """Of ``reconnecting``, as `Reconnecting`."""
+
+    error: str
+    attempt: int
+    delay_s: float
+
+
+class ClosedPayload(TypedDict):
+    """Of ``closed``, as `Closed`."""
+
+    error: str | None
 
 
 @dataclass(frozen=True, slots=True)
