@@ -107,6 +107,8 @@ async def test_a_caller_is_heard_and_answered(encoding: str) -> None:
         await bridge.hear(len(SAID[0]) // 6)
         service = server.sim.connections[0]
         await until(lambda: len(service.audio) >= len(spoken))
+        # It held nothing when the caller began to speak.
+        assert bridge.all("clear") == []
     # Sample for sample: minus zero becomes plus zero, nothing else changes.
     assert DECODERS[encoding](bytes(service.audio)) == DECODERS[encoding](spoken)
     assert DECODERS[encoding](bytes(bridge.heard)) == DECODERS[encoding](
@@ -176,6 +178,7 @@ FIRST: dict[str, tuple[int, Any]] = {
     "no stream": (4400, {"streamSid": 7}),
 }
 THEN: dict[str, tuple[int, Any]] = {
+    "a second start": (4400, START),
     "no event": (4400, {"type": "media"}),
     "no payload": (4400, {"event": "media", "media": {}}),
     "no base64": (4400, {"event": "media", "media": {"payload": "!"}}),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..errors import ErrorText, VoiceLiveError
@@ -22,12 +23,11 @@ _AUDIO_PACE = 1.25
 _AUDIO_STOCK_S = 2.0
 
 
-class Call(ABC):
-    """A session and the client that it talks to. What ends the call is raised, or set by `end`.
+@dataclass(frozen=True, slots=True)
+class CallParts:
+    """What a call is made of.
 
-    A subclass knows how its kind of client is spoken to, and what it may say.
-
-    Args:
+    Attributes:
         session: connected.
         outbox: takes what the client is told.
         request: what the client asked for.
@@ -35,27 +35,33 @@ class Call(ABC):
         metrics: the gateway's.
     """
 
+    session: AzureVoiceLive
+    outbox: Outbox
+    request: CallRequest
+    settings: GatewaySettings
+    metrics: GatewayMetrics
+
+
+class Call(ABC):
+    """A session and the client that it talks to. What ends the call is raised, or set by `end`.
+
+    A subclass knows how its kind of client is spoken to, and what it may say.
+    """
+
     # Whether the client says nothing between `opening` and `greet`. What it says all the same is dropped,
     # or else ends the call.
     waits_for_greeting: ClassVar[bool]
     messages_per_s: ClassVar[int]
 
-    def __init__(
-        self,
-        session: AzureVoiceLive,
-        outbox: Outbox,
-        request: CallRequest,
-        settings: GatewaySettings,
-        metrics: GatewayMetrics,
-    ) -> None:
+    def __init__(self, parts: CallParts) -> None:
         loop = asyncio.get_running_loop()
         self._time = loop.time
         self.ended: asyncio.Future[CallEndedError] = loop.create_future()
-        self._session = session
-        self._outbox = outbox
-        self._settings = settings
-        self._metrics = metrics
-        self._input_bytes_per_s = request.input_sample_rate_hz * BYTES_PER_FRAME
+        self._session = session = parts.session
+        self._outbox = parts.outbox
+        self._settings = parts.settings
+        self._metrics = parts.metrics
+        self._input_bytes_per_s = parts.request.input_sample_rate_hz * BYTES_PER_FRAME
         self._rate_hz = session.playback.output_rate_hz
         self._lead = Lead(self._rate_hz)
         now_s = self._time()
@@ -66,7 +72,7 @@ class Call(ABC):
         self._state = "listening"
         self._speech_ended_s: float | None = None
         self._active_s = now_s
-        self._last_s = now_s + settings.max_call_s
+        self._last_s = now_s + parts.settings.max_call_s
         session.listener_lag_ms = lambda: self._lead.unheard_ms(self._time())
         for event, handler in self._event_handlers().items():
             session.on(event, handler)
@@ -193,16 +199,17 @@ class Call(ABC):
         return {
             "user_speech_started": lambda: self._set_state("user_speaking"),
             "user_speech_ended": self._user_has_spoken,
-            "playback_interrupted": self._clear,
+            "playback_interrupted": self._interrupted,
             "response_done": self._response_done,
             "error": self._session_error,
             "closed": self._session_closed,
         }
 
-    def _clear(self) -> None:
-        self._metrics.interrupts.inc()
-        self._outbox.drop_audio()
-        self._tell({"type": "clear", "clear": self._lead.cleared()})
+    def _interrupted(self) -> None:
+        # Told whenever the user begins to speak, whether the agent is being heard or not.
+        if self._outbox.drop_audio() or self._lead.may_be_held(self._time()):
+            self._metrics.interrupts.inc()
+            self._tell({"type": "clear", "clear": self._lead.cleared()})
         if self._state == "speaking":
             self._set_state("listening")
 
