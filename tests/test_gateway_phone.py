@@ -185,7 +185,7 @@ THEN: dict[str, tuple[int, Any]] = {
     "a mark of somebody else": (4400, {"event": "mark", "mark": {"name": "hello"}}),
     "a key that is none": (4400, {"event": "dtmf", "dtmf": {"digit": "12"}}),
     "too big": (1009, {"event": "media", "media": {"payload": "A" * 65_536}}),
-    "too fast": (4429, {"event": "media", "media": {"payload": "A" * 40_000}}),
+    "too fast": (4429, {"event": "media", "media": {"payload": "A" * 60_000}}),
 }
 
 

@@ -20,7 +20,8 @@ from .settings import CallRequest, GatewaySettings
 
 BYTES_PER_FRAME = 2
 _AUDIO_PACE = 1.25
-_AUDIO_STOCK_S = 2.0
+# What a network or a busy gateway held up comes at once.
+_STOCK_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +67,9 @@ class Call(ABC):
         self._lead = Lead(self._rate_hz)
         now_s = self._time()
         self._audio_limit = RateLimit(
-            _AUDIO_PACE * self._input_bytes_per_s, _AUDIO_STOCK_S * self._input_bytes_per_s, now_s
+            _AUDIO_PACE * self._input_bytes_per_s, _STOCK_S * self._input_bytes_per_s, now_s
         )
-        self._message_limit = RateLimit(self.messages_per_s, 2 * self.messages_per_s, now_s)
+        self._message_limit = RateLimit(self.messages_per_s, _STOCK_S * self.messages_per_s, now_s)
         self._state = "listening"
         self._speech_ended_s: float | None = None
         self._active_s = now_s
