@@ -57,7 +57,7 @@ export class Transcript {
       line.classList.add("cut");
       line.querySelector(".speaker").append(element("span", "tag", "interrupted"));
     }
-    this.#show(line, `${text}…`);
+    this.#show(line, `${text} …`.trim());
   }
 
   toolCalled({ id, name, arguments: text }) {
