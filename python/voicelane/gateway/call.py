@@ -141,7 +141,7 @@ class Call(ABC):
         """
         if not self._audio_limit.allows(num_bytes, self._time()):
             raise CallEndedError(CloseCode.TOO_FAST, "expected audio in real time, got more")
-        self._metrics.bytes.labels("in").inc(num_bytes)
+        self._metrics.bytes_in.inc(num_bytes)
 
     def _admit_message(self) -> None:
         """Counts a message of the client.
@@ -191,7 +191,7 @@ class Call(ABC):
             self._tell({"type": "latency", "first_audio_ms": round(1000 * delay_s)})
         self._set_state("speaking")
         self._lead.sent(len(pcm) // BYTES_PER_FRAME, now_s)
-        self._metrics.bytes.labels("out").inc(len(pcm))
+        self._metrics.bytes_out.inc(len(pcm))
         self._tell_audio(pcm)
 
     # --- from the session --------------------------------------------------------------------
