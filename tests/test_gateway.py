@@ -74,6 +74,9 @@ async def test_an_interrupt_clears_and_tells_the_service_what_was_heard() -> Non
         await browser.say(type="text", text="Hello?")
         while len(browser.heard) < 48_000 // 2:
             await browser.step()
+        # The whole answer was received: it is known what share of it was heard.
+        playback = server.calls[0].playback
+        await until(lambda: playback.stats()["written_frames"] == len(LONG.pcm) // 2)
         await browser.say(type="played", clear=0, frames=6_000)
         await browser.say(type="interrupt")
         clear = await browser.until("clear")
