@@ -106,7 +106,8 @@ bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and laten
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
 
 bench-gateway: build  ## Lateness and CPU of a gateway with 200 browsers (BENCH_GATEWAY="--clients 50 --seconds 10")
-	@$(BIN)/python benches/gateway.py $(BENCH_GATEWAY)
+	@cargo build --quiet --release --example load_server
+	@$(BIN)/python benches/gateway/bench.py $(BENCH_GATEWAY)
 
 soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing lost, nothing grows (SOAK="--minutes 60 --chaos 1")
 	@cargo build --quiet --release --example load_server

@@ -12,6 +12,7 @@ name                              payload                        dataclass
 ``agent_speech_ended``            ``{}``                         `AgentSpeechEnded`: it was heard, or
                                                                  cut off
 ``realtime_model_transcription``  role, text, is_final           `Transcription`
+``transcript_cut``                text, heard_text               `TranscriptCut`
 ``text_response``                 text, type                     `TextResponse`
 ``response_done``                 response_id, status, usage     `ResponseDone`
 ``playback_interrupted``          ``{}``                         `PlaybackInterrupted`
@@ -147,6 +148,17 @@ class Transcription:
 
 
 @dataclass(frozen=True, slots=True)
+class TranscriptCut:
+    """The agent was cut off in the text that was last told as ``text``: about ``heard_text`` of it was heard.
+
+    It comes again where the text becomes known further.
+    """
+
+    text: str
+    heard_text: str
+
+
+@dataclass(frozen=True, slots=True)
 class TextResponse:
     """The whole text of a response without audio."""
 
@@ -241,6 +253,7 @@ Event = (
     | AgentSpeechStarted
     | AgentSpeechEnded
     | Transcription
+    | TranscriptCut
     | TextResponse
     | ResponseDone
     | PlaybackInterrupted
@@ -260,6 +273,7 @@ EVENT_TYPES: Mapping[str, type[Event]] = {
     "agent_speech_started": AgentSpeechStarted,
     "agent_speech_ended": AgentSpeechEnded,
     "realtime_model_transcription": Transcription,
+    "transcript_cut": TranscriptCut,
     "text_response": TextResponse,
     "response_done": ResponseDone,
     "playback_interrupted": PlaybackInterrupted,

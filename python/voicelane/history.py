@@ -76,12 +76,6 @@ class History:
         if item_id in self._items:
             self._items[item_id].text = text
 
-    def cut(self, item_id: str, heard_share: float) -> None:
-        """Keeps of an item's text what was heard: so many of its words, by the share of its audio."""
-        if item_id in self._items:
-            words = self._items[item_id].text.split(" ")
-            self._items[item_id].text = " ".join(words[: int(len(words) * heard_share)])
-
     def remove(self, item_id: str) -> None:
         """Forgets an item."""
         self._items.pop(item_id, None)
