@@ -94,20 +94,3 @@ def test_examples_run(tmp_path: Path) -> None:
         assert runs[name].returncode == 0, f"{name}: {runs[name].stderr.decode()}"
         assert said in runs[name].stdout.decode(), name
         assert b"Error" not in runs[name].stderr, name
-
-
-def test_the_readme_runs() -> None:
-    readme = (ROOT / "README.md").read_text()
-    programs = re.findall(r"```python\n(.*?)```", readme, re.DOTALL)
-    assert len(programs) == 3
-    outputs = []
-    for program in programs:
-        run = subprocess.run(
-            [sys.executable, "-W", "error", "-c", program],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert run.returncode == 0, run.stderr
-        outputs.append(run.stdout)
-    assert outputs[0] == "agent Hello, I can hear you well. How can I help?\n"

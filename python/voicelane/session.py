@@ -51,8 +51,6 @@ _MAX_CHUNK_MS = 100
 class AzureVoiceLive(EventEmitter):
     """A real-time voice session: microphone samples in, the agent's speech and events out.
 
-    ::
-
         async with AzureVoiceLive(model="gpt-realtime") as model:
             model.on("realtime_model_transcription", print)
             await model.handle_audio_input(pcm)        # 48 kHz stereo s16, any length
