@@ -46,7 +46,8 @@ def _of_class(where: str, kind: type[Any]) -> Iterator[str]:
         if inspect.isroutine(member):
             yield from _of_callable(f"{where}.{name}", member, inspect.getdoc(member))
         elif isinstance(member, property) and not inspect.getdoc(member):
-            yield f"{where}.{name}"
+            if not re.search(rf"\b{name}\b", texts[0]):  # an argument that is kept
+                yield f"{where}.{name}"
 
 
 def _of_callable(where: str, value: Any, doc: str | None) -> Iterator[str]:
