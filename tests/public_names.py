@@ -45,9 +45,10 @@ def _of_class(where: str, kind: type[Any]) -> Iterator[str]:
         member = getattr(kind, name)
         if inspect.isroutine(member):
             yield from _of_callable(f"{where}.{name}", member, inspect.getdoc(member))
-        elif isinstance(member, property) and not inspect.getdoc(member):
-            if not re.search(rf"\b{name}\b", texts[0]):  # an argument that is kept
-                yield f"{where}.{name}"
+        elif isinstance(member, property) and not (
+            inspect.getdoc(member) or re.search(rf"\b{name}\b", texts[0])  # an argument, kept
+        ):
+            yield f"{where}.{name}"
 
 
 def _of_callable(where: str, value: Any, doc: str | None) -> Iterator[str]:

@@ -6,8 +6,8 @@
     │   └── ConnectTimeoutError   no answer in time (also a TimeoutError)
     ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
     ├── ConnectionLostError       an open connection ended
-    ├── PlaybackEndedError        ``recv`` of a playback track that was stopped
-    ├── ServiceError              an ``error`` event of the service
+    ├── PlaybackEndedError        recv of a playback track that was stopped
+    ├── ServiceError              an error event of the service
     └── ToolError                 raised by a tool, to tell the model why it failed
 
 ``error`` handlers get an `ErrorText`: a str with the exception behind it.

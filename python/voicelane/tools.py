@@ -1,5 +1,6 @@
 """What the model may call: functions of this process, and MCP servers.
 
+```python
 def get_weather(city: str, unit: Literal["celsius", "fahrenheit"] = "celsius") -> dict[str, Any]:
     \"""The weather in a city now.
 
@@ -8,6 +9,7 @@ def get_weather(city: str, unit: Literal["celsius", "fahrenheit"] = "celsius") -
     \"""
 
 AzureVoiceLive(model="gpt-realtime", tools=[get_weather, MCPServer("docs", "https://...")])
+```
 """
 
 from __future__ import annotations
