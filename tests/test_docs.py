@@ -180,7 +180,8 @@ def _wrong_in_command(command: list[str]) -> list[str]:
             extras = re.findall(r"(?:voicelane|\.)\[([\w,-]+)\]", " ".join(words))
             return [extra for one in extras for extra in one.split(",") if extra not in EXTRAS]
         case [("python" | ".venv/bin/python"), str(path), *_] if path.endswith(".py"):
-            return [] if (ROOT / path).exists() else [path]
+            stands_for_any = Path(path).stem.isupper()  # NAME.py
+            return [] if stands_for_any or (ROOT / path).exists() else [path]
         case ["cargo", ("test" | "bench") as kind, *words]:
             folder = {"test": "tests", "bench": "benches"}[kind]
             names = re.findall(rf"--{kind} (\w+)", " ".join(words))
