@@ -122,12 +122,14 @@ bench-check:  ## Instructions of the hot paths against their baseline: fails on 
 
 plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.wav
 	$(BIN)/python benches/plot_resampling.py
+	$(BIN)/python benches/plot_barge_in.py
 	$(BIN)/python benches/record_barge_in.py
 
 screenshots: build $(VENV)/.test  ## The pictures of the gateway's page (needs Chromium)
 	$(BIN)/python scripts/gateway-screenshots
 
-docs:  ## The core's reference, in target/doc
+docs: $(VENV)/.docs  ## The documents as a site, in target/site, and the core's reference, in target/doc
+	@$(BIN)/python scripts/docs-site
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
@@ -144,6 +146,10 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 $(VENV)/.test: $(VENV)/.base
 	@scripts/system-packages espeak-ng chromium
 	@$(BIN)/python -m pip install --group test
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	@$(BIN)/python -m pip install --group docs
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.base

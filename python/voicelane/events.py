@@ -3,7 +3,6 @@
 Handlers registered with ``on`` get the payload of the original plugin, a dict whose type is one of the
 ``...Payload`` below; `AzureVoiceLive.events` gives the same events as dataclasses.
 
-================================  =============================  =====================================
 name                              payload                        dataclass
 ================================  =============================  =====================================
 ``user_speech_started``           ``{"type": "done"}``           `UserSpeechStarted`
@@ -30,6 +29,26 @@ executed``                        output, is_error
 ``closed``                        error (None: by `aclose`)      `Closed`
 ``error``                         `errors.ErrorText`, a ``str``  `Error`
 ================================  =============================  =====================================
+=======
+| name | payload | dataclass |
+| --- | --- | --- |
+| `user_speech_started` | `{"type": "done"}` | `UserSpeechStarted` |
+| `user_speech_ended` | `{}` | `UserSpeechEnded` |
+| `agent_speech_started` | `{}` | `AgentSpeechStarted`: it is heard |
+| `agent_speech_ended` | `{}` | `AgentSpeechEnded`: it was heard, or cut off |
+| `realtime_model_transcription` | role, text, is_final | `Transcription` |
+| `transcript_cut` | text, heard_text | `TranscriptCut` |
+| `text_response` | text, type | `TextResponse` |
+| `response_done` | response_id, status, usage | `ResponseDone` |
+| `playback_interrupted` | `{}` | `PlaybackInterrupted` |
+| `realtime_model_function_started` | name, arguments, call_id | `FunctionStarted` |
+| `realtime_model_function_executed` | name, arguments, call_id, output, is_error | `FunctionExecuted` |
+| `word_timestamp` | item_id, text, audio_offset_ms, audio_duration_ms | `WordTimestamp` |
+| `viseme` | item_id, viseme_id, audio_offset_ms | `Viseme` |
+| `reconnecting` | error, attempt, delay_s | `Reconnecting` |
+| `reconnected` | `{}` | `Reconnected` |
+| `closed` | error (None: by `aclose`) | `Closed` |
+| `error` | `errors.ErrorText`, a `str` | `Error` |
 """
 
 from __future__ import annotations
@@ -140,7 +159,13 @@ class AgentSpeechEnded:
 
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    """What a speaker said. A text that is not final is what is known so far, from its beginning."""
+    """What a speaker said.
+
+    Attributes:
+        role: who.
+        text: the words from the beginning of what was said.
+        is_final: whether that is all; before, it is what is known so far.
+    """
 
     role: Literal["user", "agent"]
     text: str
@@ -149,9 +174,11 @@ class Transcription:
 
 @dataclass(frozen=True, slots=True)
 class TranscriptCut:
-    """The agent was cut off in the text that was last told as ``text``: about ``heard_text`` of it was heard.
+    """The agent was cut off. It comes again where the text becomes known further.
 
-    It comes again where the text becomes known further.
+    Attributes:
+        text: as it was last told.
+        heard_text: about what was heard of it.
     """
 
     text: str
@@ -160,14 +187,24 @@ class TranscriptCut:
 
 @dataclass(frozen=True, slots=True)
 class TextResponse:
-    """The whole text of a response without audio."""
+    """What a response without audio says.
+
+    Attributes:
+        text: the whole of it.
+    """
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class ResponseDone:
-    """A response was received to its end. ``status``: completed, cancelled, failed or incomplete."""
+    """A response was received to its end.
+
+    Attributes:
+        response_id: the service's id.
+        status: completed, cancelled, failed or incomplete.
+        usage: tokens, as the service counts them.
+    """
 
     response_id: str | None
     status: str
@@ -181,7 +218,13 @@ class PlaybackInterrupted:
 
 @dataclass(frozen=True, slots=True)
 class FunctionStarted:
-    """A tool begins to run. ``arguments`` is the model's JSON text."""
+    """A tool begins to run.
+
+    Attributes:
+        name: the tool's.
+        arguments: the model's JSON text.
+        call_id: the service's id of the call.
+    """
 
     name: str
     arguments: str
@@ -190,7 +233,15 @@ class FunctionStarted:
 
 @dataclass(frozen=True, slots=True)
 class FunctionExecuted:
-    """A tool was run. ``arguments`` is the model's JSON text, ``output`` what it was given."""
+    """A tool was run.
+
+    Attributes:
+        name: the tool's.
+        arguments: the model's JSON text.
+        call_id: the service's id of the call.
+        output: what the model was given.
+        is_error: whether that says what went wrong.
+    """
 
     name: str
     arguments: str
@@ -201,7 +252,14 @@ class FunctionExecuted:
 
 @dataclass(frozen=True, slots=True)
 class WordTimestamp:
-    """Where a word stands in the audio of its item."""
+    """Where a word stands in the audio of its item.
+
+    Attributes:
+        item_id: the item.
+        text: the word.
+        audio_offset_ms: from the beginning of the item's audio.
+        audio_duration_ms: how long the word takes.
+    """
 
     item_id: str
     text: str
@@ -211,7 +269,13 @@ class WordTimestamp:
 
 @dataclass(frozen=True, slots=True)
 class Viseme:
-    """Which shape of the mouth goes with the audio from an offset on."""
+    """Which shape of the mouth goes with the audio from an offset on.
+
+    Attributes:
+        item_id: the item.
+        viseme_id: the shape, 0 to 21, as Azure Speech numbers them.
+        audio_offset_ms: from the beginning of the item's audio.
+    """
 
     item_id: str
     viseme_id: int
@@ -220,7 +284,13 @@ class Viseme:
 
 @dataclass(frozen=True, slots=True)
 class Reconnecting:
-    """The connection was lost; it is made again after a delay."""
+    """The connection was lost; it is made again after a delay.
+
+    Attributes:
+        error: why it was lost, or why the last attempt failed.
+        attempt: counted from 1 for each loss.
+        delay_s: how long until then.
+    """
 
     error: str
     attempt: int
@@ -234,14 +304,23 @@ class Reconnected:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """The session ended. ``error`` says why where it was not closed by `aclose`."""
+    """The session ended.
+
+    Attributes:
+        error: why, where it was not closed by `aclose`.
+    """
 
     error: str | None
 
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """A fault, told once."""
+    """A fault, told once.
+
+    Attributes:
+        message: what `error` handlers get.
+        error: the exception behind it; None for what is none, such as audio that was dropped.
+    """
 
     message: str
     error: Exception | None = None

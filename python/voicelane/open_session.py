@@ -20,7 +20,13 @@ from .uplink import Uplink
 
 @dataclass
 class AzureVoiceLiveSession:
-    """One connection: the service's, its session id, and the tasks that serve it."""
+    """One connection.
+
+    Attributes:
+        connection: azure-ai-voicelive's.
+        session_id: the service's, None where it told none.
+        tasks: those that serve it.
+    """
 
     connection: Any
     session_id: str | None = None

@@ -46,8 +46,6 @@ _HANDLER_DRAIN_S = 2.0
 class AzureVoiceLive(SessionEvents):
     """A real-time voice session: microphone samples in, the agent's speech and events out.
 
-    ::
-
         async with AzureVoiceLive(model="gpt-realtime") as model:
             model.on("realtime_model_transcription", print)
             await model.handle_audio_input(pcm)        # 48 kHz stereo s16, any length

@@ -27,7 +27,7 @@ _TOO_FAST = error_event(
 
 
 class Connection:
-    """A connection to the simulator, for tests to look at and to disturb.
+    """A connection to the simulator, for tests to look at and to disturb. Made by the simulator.
 
     Attributes:
         received: The client's events, in order (see `Record`).
