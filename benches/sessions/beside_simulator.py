@@ -1,4 +1,4 @@
-"""Many sessions of voicelane beside `voicelane simulate`, on one machine: is nothing lost, does all come in time?
+"""Many sessions of voicelane beside `voicelane simulate`: is nothing lost, does all come in time?
 
     .venv/bin/python benches/sessions/beside_simulator.py [--sessions 1000] [--questions 5] [--message-ms 60]
 

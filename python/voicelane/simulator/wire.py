@@ -195,7 +195,7 @@ class Wire(asyncio.Transport, asyncio.Protocol):
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """Give the socket all at once what is written meanwhile: a call of the system costs more than the bytes."""
+        """Give the socket at once what is written meanwhile: a call costs more than the bytes."""
         self._gathered = []
         try:
             yield
