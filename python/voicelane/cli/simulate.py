@@ -110,6 +110,7 @@ async def _serve(args: argparse.Namespace) -> None:
             record=args.record,
             speech=args.speech,
             audio_speed=args.audio_speed,
+            kept_audio_bytes=0,  # nobody here looks at it
         )
     except ImportError as error:
         raise CommandError(ExitCode.MISSING_EXTRA, str(error)) from error
