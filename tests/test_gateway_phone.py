@@ -17,7 +17,7 @@ from gateway_support import LONG, SAID, Browser, Server, gateway, voiced
 from neighbour import nothing_left
 from support import until
 from voicelane import CaptureEncoder
-from voicelane.simulator import Reply
+from voicelane.simulator import Faults, Reply
 from voicelane.simulator.formats import OUTPUT_FORMATS
 
 START: dict[str, Any] = {
@@ -167,6 +167,15 @@ async def test_the_caller_hangs_up() -> None:
         await bridge.say(event="stop", streamSid="MZ1", stop={"callSid": "CA1"})
         assert await bridge.close_code() == 1000
         await until(lambda: server.gateway.num_calls == 0)
+
+
+async def test_the_caller_hangs_up_while_the_session_connects() -> None:
+    async with gateway(token="right") as server:
+        server.sim.faults = Faults(latency_ms=60_000)
+        async with calling(server) as bridge:
+            await bridge.media(bytes(160))
+            await bridge.say(event="stop", streamSid="MZ1", stop={"callSid": "CA1"})
+            assert await bridge.close_code() == 1000
 
 
 OTHER_FORMAT = {"encoding": "audio/x-l16", "sampleRate": 16_000, "channels": 1}

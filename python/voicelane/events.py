@@ -3,33 +3,6 @@
 Handlers registered with ``on`` get the payload of the original plugin, a dict whose type is one of the
 ``...Payload`` below; `AzureVoiceLive.events` gives the same events as dataclasses.
 
-name                              payload                        dataclass
-================================  =============================  =====================================
-``user_speech_started``           ``{"type": "done"}``           `UserSpeechStarted`
-``user_speech_ended``             ``{}``                         `UserSpeechEnded`
-``agent_speech_started``          ``{}``                         `AgentSpeechStarted`: it is heard
-``agent_speech_ended``            ``{}``                         `AgentSpeechEnded`: it was heard, or
-                                                                 cut off
-``realtime_model_transcription``  role, text, is_final           `Transcription`
-``transcript_cut``                text, heard_text               `TranscriptCut`
-``text_response``                 text, type                     `TextResponse`
-``response_done``                 response_id, status, usage     `ResponseDone`
-``playback_interrupted``          ``{}``                         `PlaybackInterrupted`
-``realtime_model_function_        name, arguments, call_id       `FunctionStarted`
-started``
-``realtime_model_function_        name, arguments, call_id,      `FunctionExecuted`
-executed``                        output, is_error
-``word_timestamp``                item_id, text,                 `WordTimestamp`
-                                  audio_offset_ms,
-                                  audio_duration_ms
-``viseme``                        item_id, viseme_id,            `Viseme`
-                                  audio_offset_ms
-``reconnecting``                  error, attempt, delay_s        `Reconnecting`
-``reconnected``                   ``{}``                         `Reconnected`
-``closed``                        error (None: by `aclose`)      `Closed`
-``error``                         `errors.ErrorText`, a ``str``  `Error`
-================================  =============================  =====================================
-=======
 | name | payload | dataclass |
 | --- | --- | --- |
 | `user_speech_started` | `{"type": "done"}` | `UserSpeechStarted` |
@@ -74,6 +47,13 @@ class TranscriptionPayload(TypedDict):
     role: Literal["user", "agent"]
     text: str
     is_final: bool
+
+
+class TranscriptCutPayload(TypedDict):
+    """Of ``transcript_cut``, as `TranscriptCut`."""
+
+    text: str
+    heard_text: str
 
 
 class TextResponsePayload(TypedDict):

@@ -16,6 +16,7 @@ from .events import (
     ReconnectingPayload,
     ResponseDonePayload,
     TextResponsePayload,
+    TranscriptCutPayload,
     TranscriptionPayload,
     UserSpeechStartedPayload,
     VisemePayload,
@@ -74,6 +75,12 @@ class SessionEvents(EventEmitter):
     def on(
         self, event: Literal["realtime_model_transcription"]
     ) -> Decorator[TranscriptionPayload]: ...
+    @overload
+    def on(
+        self, event: Literal["transcript_cut"], handler: Takes[TranscriptCutPayload, object]
+    ) -> Handler: ...
+    @overload
+    def on(self, event: Literal["transcript_cut"]) -> Decorator[TranscriptCutPayload]: ...
     @overload
     def on(
         self, event: Literal["text_response"], handler: Takes[TextResponsePayload, object]

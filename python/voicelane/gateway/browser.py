@@ -24,7 +24,6 @@ _MUTE_SILENCE_S = 1.0
 class BrowserCall(Call):
     """A session and a page."""
 
-    waits_for_greeting = True
     messages_per_s = 50
 
     def __init__(self, parts: CallParts) -> None:
@@ -57,6 +56,11 @@ class BrowserCall(Call):
             choice(hello, "turn_detection", settings.turn_detections, settings.turn_detections[0]),
             rate_hz,
         )
+
+    @classmethod
+    def take_early(cls, _data: str | bytes) -> None:
+        """Nothing is to be said before `ready`."""
+        raise bad_message("nothing before ready", "a message")
 
     def greet(self) -> None:
         """Tells the client that the call has begun."""

@@ -49,9 +49,6 @@ class Call(ABC):
     A subclass knows how its kind of client is spoken to, and what it may say.
     """
 
-    # Whether the client says nothing between `opening` and `greet`. What it says all the same is dropped,
-    # or else ends the call.
-    waits_for_greeting: ClassVar[bool]
     messages_per_s: ClassVar[int]
 
     def __init__(self, parts: CallParts) -> None:
@@ -85,6 +82,15 @@ class Call(ABC):
 
         Raises:
             CallEndedError: it may not have it.
+        """
+
+    @classmethod
+    @abstractmethod
+    def take_early(cls, data: str | bytes) -> None:
+        """What the client says between `opening` and `greet`, while the session connects.
+
+        Raises:
+            CallEndedError: the call is over with it.
         """
 
     @abstractmethod

@@ -16,7 +16,6 @@ from ..logs import session_logger
 from ..session import AzureVoiceLive
 from .call import Call, CallParts
 from .close_codes import CallEndedError, CloseCode
-from .messages import bad_message
 from .metrics import GatewayMetrics
 from .outbox import Outbox
 from .pump import Pump
@@ -167,8 +166,7 @@ class Connections:
                     continue
                 if reading.result().type not in _DATA:
                     return
-                if kind.waits_for_greeting:
-                    raise bad_message("nothing before ready", "a message")
+                kind.take_early(reading.result().data)
                 reading = asyncio.create_task(_receive(websocket), name=reading.get_name())
             outbox = Outbox(websocket)
             parts = CallParts(connecting.result(), outbox, request, self._settings, self._metrics)

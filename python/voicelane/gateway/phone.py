@@ -29,8 +29,6 @@ class PhoneCall(Call):
     sent since the last of them. The bridge sends it back when it was played.
     """
 
-    # It speaks at once, and the session is there a moment later.
-    waits_for_greeting = False
     # 50 media messages of 20 ms, the marks and a network that stumbled.
     messages_per_s = 100
 
@@ -83,6 +81,12 @@ class PhoneCall(Call):
             ),
         )
 
+    @classmethod
+    def take_early(cls, data: str | bytes) -> None:
+        """A telephone speaks at once: what it says is dropped, unless it hangs up."""
+        if _parsed(data)["event"] == "stop":
+            raise _hung_up()
+
     # --- from the bridge ---------------------------------------------------------------------
 
     async def take(self, data: str | bytes) -> None:
@@ -99,7 +103,7 @@ class PhoneCall(Call):
             case "start":
                 raise bad_message("one start", "another")
             case "stop":
-                raise CallEndedError(CloseCode.NORMAL, "the caller hung up")
+                raise _hung_up()
 
     async def _take_audio(self, media: dict[str, Any]) -> None:
         if field(media, "track", str, "inbound") != "inbound":
@@ -153,6 +157,10 @@ class PhoneCall(Call):
 
     def _event(self, name: str, content: dict[str, str]) -> str:
         return json.dumps({"event": name, "streamSid": self._stream_id, name: content})
+
+
+def _hung_up() -> CallEndedError:
+    return CallEndedError(CloseCode.NORMAL, "the caller hung up")
 
 
 def _parsed(data: str | bytes) -> dict[str, Any]:
