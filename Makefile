@@ -9,7 +9,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk compare-videosdk mutate \
+.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk test-ray compare-videosdk mutate \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-sessions bench-gateway \
         soak bench-core bench-check plots screenshots docs clean
 
@@ -51,6 +51,9 @@ test-python: build $(VENV)/.test  ## The Python package, against the simulator
 
 test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
+
+test-ray: build .venv-ray/.made  ## The gateway on Ray Serve: two replicas on this machine, in an environment of its own
+	@.venv-ray/bin/python -m pytest tests/cluster --quiet -W default --disable-warnings -p no:cacheprovider
 
 compare-videosdk: build $(VENV)/.videosdk  ## The same agent session over the original plugin and over voicelane
 	@$(BIN)/python benches/compare_with_original.py
@@ -133,7 +136,7 @@ docs: $(VENV)/.docs  ## The documents as a site, in target/site, and the core's 
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
-	rm -rf $(VENV) .venv-videosdk-* target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-videosdk-* .venv-ray target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f python/voicelane/_core.abi3.so
 
 $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
@@ -159,4 +162,12 @@ $(VENV)/.bench: $(VENV)/.base
 # Its pins are not ours: environments of its own, .venv-videosdk-1 and the like.
 $(VENV)/.videosdk: $(VENV)/.base pyproject.toml scripts/videosdk-environments
 	@$(BIN)/python scripts/videosdk-environments
+	@touch $@
+
+# Half a gigabyte, which only the tests of the cluster need.
+.venv-ray/.made: $(VENV)/.base pyproject.toml scripts/requirements
+	@echo "Making .venv-ray: Ray, and what it needs"
+	@scripts/make-venv .venv-ray
+	@$(BIN)/python scripts/requirements ray | .venv-ray/bin/python -m pip install --requirement /dev/stdin --group pytest
+	@echo '$(CURDIR)/python' >"$$(.venv-ray/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/voicelane.pth"
 	@touch $@

@@ -2,6 +2,8 @@
 
 The layers, none of which knows the one above:
 
+    ray_serve       many gateways on many machines
+    listener        the port that the gateways of a machine share
     server          the aiohttp application: paths, headers, health
     connections     websockets: who may call, the life of a call, draining
     browser, phone  how either kind of client is spoken to

@@ -1,0 +1,144 @@
+"""Gateways that share a port: who calls meets one that takes calls."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+from aiohttp import ClientConnectorError, ClientSession, web
+
+from gateway_support import SAID, Browser
+from neighbour import nothing_left
+from support import until
+from voicelane import AzureVoiceLive
+from voicelane.gateway import GATEWAY, CallRequest, Gateway, GatewaySettings, create_app
+from voicelane.gateway.listener import Listener
+from voicelane.simulator import Reply, Simulator
+
+pytestmark = pytest.mark.skipif(
+    not hasattr(socket, "SO_REUSEPORT"), reason="ports cannot be shared here"
+)
+
+
+@pytest.fixture(autouse=True)
+async def clean() -> AsyncIterator[None]:
+    async with nothing_left():
+        yield
+
+
+@pytest.fixture
+def port() -> Iterator[int]:
+    """One that is free to be shared."""
+    with socket.socket() as holder:
+        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        holder.bind(("127.0.0.1", 0))
+        yield holder.getsockname()[1]
+
+
+class Member:
+    """One of those that share the port."""
+
+    def __init__(self, gateway: Gateway, listener: Listener) -> None:
+        self.gateway = gateway
+        self.listener = listener
+
+
+@asynccontextmanager
+async def member(sim: Simulator, port: int, **settings: Any) -> AsyncIterator[Member]:
+    def new_session(call: CallRequest) -> AzureVoiceLive:
+        return AzureVoiceLive(
+            model="m", endpoint=sim.endpoint, api_key=sim.api_key, config=call.config()
+        )
+
+    app = create_app(new_session, GatewaySettings(**settings))
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=1.0)
+    await runner.setup()
+    listener = Listener(runner, app[GATEWAY], "127.0.0.1", port)
+    await listener.start()
+    try:
+        yield Member(app[GATEWAY], listener)
+    finally:
+        await listener.stop()
+        await runner.cleanup()
+
+
+class Callers:
+    """Browsers that call, one after another."""
+
+    def __init__(self, port: int, stack: AsyncExitStack, http: ClientSession) -> None:
+        self._url = f"ws://127.0.0.1:{port}/ws"
+        self._stack = stack
+        self._http = http
+
+    async def call(self) -> Browser:
+        websocket = await self._stack.enter_async_context(self._http.ws_connect(self._url))
+        browser = Browser(websocket)
+        await browser.hello()
+        return browser
+
+
+@asynccontextmanager
+async def callers(port: int) -> AsyncIterator[Callers]:
+    async with ClientSession() as http, AsyncExitStack() as stack:
+        yield Callers(port, stack, http)
+
+
+def settled(member: Member) -> bool:
+    """Whether it listens as it should."""
+    return member.listener.is_listening == (member.gateway.status == "ready")
+
+
+async def test_calls_go_to_those_that_have_room(port: int) -> None:
+    async with (
+        Simulator() as sim,
+        member(sim, port, max_calls=2) as one,
+        member(sim, port, max_calls=2) as other,
+        callers(port) as some,
+    ):
+        calls = []
+        for _ in range(4):
+            calls.append(await some.call())
+            await until(lambda: settled(one) and settled(other))
+        assert (one.gateway.num_calls, other.gateway.num_calls) == (2, 2)
+        with pytest.raises(ClientConnectorError):
+            await some.call()
+        await calls[0].websocket.close()
+        await until(lambda: one.listener.is_listening or other.listener.is_listening)
+        await some.call()
+        assert one.gateway.num_calls + other.gateway.num_calls == 4
+
+
+async def test_one_that_drains_keeps_its_calls_and_gets_no_more(port: int) -> None:
+    async with (
+        Simulator(replies=[Reply("Hello.", SAID[0])], audio_speed=50.0) as sim,
+        member(sim, port) as leaving,
+        callers(port) as some,
+    ):
+        kept = await some.call()
+        async with member(sim, port) as staying:
+            draining = asyncio.create_task(leaving.gateway.drain())
+            await until(lambda: not leaving.listener.is_listening)
+            await kept.until("draining")
+            for _ in range(4):
+                await some.call()
+            assert (leaving.gateway.num_calls, staying.gateway.num_calls) == (1, 4)
+            await kept.say(type="text", text="Hello?")
+            await kept.until("state", lambda told: told["state"] == "speaking")
+            await kept.until("state", lambda told: told["state"] == "listening")
+            assert bytes(kept.heard) == SAID[0]
+            assert not draining.done()
+            await kept.websocket.close()
+            await draining
+
+
+async def test_a_port_of_another_program_is_refused() -> None:
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        async with Simulator() as sim:
+            with pytest.raises(OSError, match="address already in use"):
+                await member(sim, other.getsockname()[1]).__aenter__()
