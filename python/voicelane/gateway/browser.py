@@ -58,7 +58,7 @@ class BrowserCall(Call):
         )
 
     @classmethod
-    def take_early(cls, _data: str | bytes) -> None:
+    def take_early(cls, data: str | bytes) -> None:
         """Nothing is to be said before `ready`."""
         raise bad_message("nothing before ready", "a message")
 
