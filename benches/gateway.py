@@ -175,7 +175,7 @@ def cpu_s(pid: int) -> float:
 async def command(*arguments: str, **environment: str) -> AsyncIterator[tuple[Process, str]]:
     """Runs `voicelane ...`; gives the URL of its first line."""
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "voicelane.cli", *arguments),
+        *(sys.executable, "-m", "voicelane", *arguments),
         stdout=PIPE,
         env={**os.environ, **environment},
     )

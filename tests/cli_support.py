@@ -80,7 +80,7 @@ async def started(
     sigint = signal.SIG_IGN if in_background else signal.SIG_DFL
     kept = {key: text for key, text in os.environ.items() if not key.startswith("AZURE_")}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "voicelane.cli", *map(str, args)),
+        *(sys.executable, "-m", "voicelane", *map(str, args)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

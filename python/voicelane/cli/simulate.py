@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
+from .arguments import port_number
 from .exit_codes import CommandError, ExitCode, one_line
 from .signals import run_until_signal
 
@@ -219,14 +220,6 @@ def _reply(path: Path) -> Reply:
         raise CommandError(ExitCode.NOT_AUDIO, f"{path}: not a PCM WAV file ({error})") from error
     except ValueError as error:  # names the file, and what it holds
         raise CommandError(ExitCode.NOT_AUDIO, str(error)) from error
-
-
-def port_number(text: str) -> int:
-    """An argument that is a port."""
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")
-    return port
 
 
 def _speed(text: str) -> float:
