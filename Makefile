@@ -57,8 +57,8 @@ test-python: build $(VENV)/.test  ## The Python package, against the simulator
 test-pythons:  ## The same on each Python that is here, in environments of their own (PYTHONS="3.12 3.13")
 	@for version in $(PYTHONS); do \
 	    python$$version -c "" 2>/dev/null || { echo "python$$version: not here, not tested"; continue; }; \
-	    $(MAKE) test-python VENV=.venv-$$version PYTHON=python$$version || exit; \
-	done
+	    $(MAKE) test-python VENV=.venv-$$version PYTHON=python$$version || exit; tested=yes; \
+	done; [ -n "$$tested" ]
 
 PYTHONS = 3.11 3.12 3.13
 
@@ -144,13 +144,13 @@ ZIG = --zig --compatibility manylinux_2_28
 
 dist: $(VENV)/.dist  ## sdist and wheel in dist/, each tried in a clean environment on every Python that is here
 	rm -rf dist
-	$(BIN)/maturin sdist --quiet --out dist
-	$(BIN)/maturin build --quiet --release --locked --out dist $(if $(filter Linux,$(shell uname)),$(ZIG))
+	$(BIN)/maturin sdist --out dist
+	$(BIN)/maturin build --release --locked --out dist $(if $(filter Linux,$(shell uname)),$(ZIG))
 	$(BIN)/python scripts/check-dist dist
 
 dist-aarch64: $(VENV)/.dist  ## The wheel for Linux on aarch64, without such a machine
 	rustup target add aarch64-unknown-linux-gnu
-	$(BIN)/maturin build --quiet --release --locked --out dist --target aarch64-unknown-linux-gnu $(ZIG)
+	$(BIN)/maturin build --release --locked --out dist --target aarch64-unknown-linux-gnu $(ZIG)
 
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
