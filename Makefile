@@ -139,18 +139,19 @@ plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.w
 screenshots: build $(VENV)/.test  ## The pictures of the gateway's page (needs Chromium)
 	$(BIN)/python scripts/gateway-screenshots
 
-# Zig stands in for an old glibc and, for another processor, for its compiler.
+# Zig stands in for an old glibc and, for another processor, for its compiler. It is found by the first Python of the path.
 ZIG = --zig --compatibility manylinux_2_28
+WHEEL = PATH="$(abspath $(BIN)):$$PATH" maturin build --release --locked --out dist
 
 dist: $(VENV)/.dist  ## sdist and wheel in dist/, each tried in a clean environment on every Python that is here
 	rm -rf dist
 	$(BIN)/maturin sdist --out dist
-	$(BIN)/maturin build --release --locked --out dist $(if $(filter Linux,$(shell uname)),$(ZIG))
+	$(WHEEL) $(if $(filter Linux,$(shell uname)),$(ZIG))
 	$(BIN)/python scripts/check-dist dist
 
 dist-aarch64: $(VENV)/.dist  ## The wheel for Linux on aarch64, without such a machine
 	rustup target add aarch64-unknown-linux-gnu
-	$(BIN)/maturin build --release --locked --out dist --target aarch64-unknown-linux-gnu $(ZIG)
+	$(WHEEL) --target aarch64-unknown-linux-gnu $(ZIG)
 
 docs:  ## The core's reference, in target/doc
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
