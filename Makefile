@@ -9,12 +9,15 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help talk test simulate build lint lint-rust lint-python test-rust test-python test-videosdk test-ray compare-videosdk mutate \
+.PHONY: help dev talk test simulate build lint lint-style lint-rust lint-python test-rust test-python test-pythons test-videosdk test-ray \
+        compare-videosdk mutate dist dist-aarch64 \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-sessions bench-gateway \
         soak bench-core bench-check plots screenshots docs clean
 
 help:  ## This list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: build $(VENV)/.dev  ## An editable install in .venv with what most tests, formatting and the hooks need
 
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
@@ -29,14 +32,16 @@ build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
 
 lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, pyright, stubs
 
-lint-rust: $(VENV)/.base
+lint-style: $(VENV)/.dev  ## Formatting and ruff alone: what each commit is checked for
 	cargo fmt --check
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check --quiet
+
+lint-rust: lint-style
 	cargo clippy --quiet --all-targets -- -D warnings
 	cargo clippy --quiet --all-targets --features python -- -D warnings
 
-lint-python: build $(VENV)/.test
-	$(BIN)/ruff format --check
-	$(BIN)/ruff check --quiet
+lint-python: lint-style build $(VENV)/.test
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
@@ -48,6 +53,14 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal  # most of them wait
+
+test-pythons:  ## The same on each Python that is here, in environments of their own (PYTHONS="3.12 3.13")
+	@for version in $(PYTHONS); do \
+	    python$$version -c "" 2>/dev/null || { echo "python$$version: not here, not tested"; continue; }; \
+	    $(MAKE) test-python VENV=.venv-$$version PYTHON=python$$version || exit; tested=yes; \
+	done; [ -n "$$tested" ]
+
+PYTHONS = 3.11 3.12 3.13
 
 test-videosdk: build $(VENV)/.videosdk  ## The drop-in, in real environments of both generations of VideoSDK Agents
 	@scripts/test-videosdk
@@ -131,12 +144,26 @@ plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.w
 screenshots: build $(VENV)/.test  ## The pictures of the gateway's page (needs Chromium)
 	$(BIN)/python scripts/gateway-screenshots
 
+# Zig stands in for an old glibc and, for another processor, for its compiler. It is found by the first Python of the path.
+ZIG = --zig --compatibility manylinux_2_28
+WHEEL = PATH="$(abspath $(BIN)):$$PATH" maturin build --release --locked --out dist
+
+dist: $(VENV)/.dist  ## sdist and wheel in dist/, each tried in a clean environment on every Python that is here
+	rm -rf dist
+	$(BIN)/maturin sdist --out dist
+	$(WHEEL) $(if $(filter Linux,$(shell uname)),$(ZIG))
+	$(BIN)/python scripts/check-dist dist
+
+dist-aarch64: $(VENV)/.dist  ## The wheel for Linux on aarch64, without such a machine
+	rustup target add aarch64-unknown-linux-gnu
+	$(WHEEL) --target aarch64-unknown-linux-gnu $(ZIG)
+
 docs: $(VENV)/.docs  ## The documents as a site, in target/site, and the core's reference, in target/doc
 	@$(BIN)/python scripts/docs-site
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
-	rm -rf $(VENV) .venv-videosdk-* .venv-ray target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-* target dist reply.wav .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	rm -f python/voicelane/_core.abi3.so
 
 $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
@@ -144,6 +171,14 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 	@echo "Making $(VENV): Python packages, then a minute of compiling"
 	@scripts/make-venv $(VENV)
 	@$(BIN)/python scripts/requirements | $(BIN)/python -m pip install --requirement /dev/stdin
+	@touch $@
+
+$(VENV)/.dev: $(VENV)/.base
+	@$(BIN)/python -m pip install --group dev-tools
+	@touch $@
+
+$(VENV)/.dist: $(VENV)/.base
+	@$(BIN)/python -m pip install --group dist
 	@touch $@
 
 $(VENV)/.test: $(VENV)/.base

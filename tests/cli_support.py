@@ -73,7 +73,7 @@ def started(
     *args: object, in_background: bool = False, **environment: str
 ) -> AbstractAsyncContextManager[Run]:
     """Starts `voicelane ARGS`; it does not outlive the block."""
-    command = (sys.executable, "-m", "voicelane.cli", *args)
+    command = (sys.executable, "-m", "voicelane", *args)
     return running(*command, in_background=in_background, **environment)
 
 

@@ -248,9 +248,7 @@ async def test_ctrl_c_while_connecting(question: Path, signum: signal.Signals) -
 
 
 async def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, question: Path) -> None:
-    command = (
-        f"{sys.executable} -m voicelane.cli talk {question} -o {tmp_path / 'reply.wav'} --fast"
-    )
+    command = f"{sys.executable} -m voicelane talk {question} -o {tmp_path / 'reply.wav'} --fast"
     shell = f"{{ {command}; echo exit $? >&2; }} | head -n 1"
     ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)  # noqa: ASYNC221
     assert "embedded simulator" in ended.stdout

@@ -65,7 +65,7 @@ async def on_a_terminal(*args: object, stream: str, **environment: str) -> tuple
     parent, child = pty.openpty()
     kept = {key: text for key, text in os.environ.items() if not key.startswith("AZURE_")}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "voicelane.cli", *map(str, args)),
+        *(sys.executable, "-m", "voicelane", *map(str, args)),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=child if stream == "stdout" else asyncio.subprocess.DEVNULL,
         stderr=child,

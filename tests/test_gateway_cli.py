@@ -55,3 +55,5 @@ async def test_what_it_refuses_to_serve() -> None:
     assert (no_tools.exit_code, "json:nothing" in no_tools.error) == (2, True)
     nobody = await voicelane("serve")
     assert (nobody.exit_code, "--simulator" in nobody.error) == (2, True)
+    in_the_open = await voicelane("serve", "--endpoint", "ws://voice.test")
+    assert (in_the_open.exit_code, "--allow-insecure" in in_the_open.error) == (2, True)

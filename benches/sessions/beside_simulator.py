@@ -83,7 +83,7 @@ class RunningSimulator:
 def simulator(folder: Path, reply: Path) -> Iterator[RunningSimulator]:
     """Run it as a user does, until the block ends."""
     log = folder / "simulator.log"
-    command = (sys.executable, "-m", "voicelane.cli", "simulate", "--port", "0")
+    command = (sys.executable, "-m", "voicelane", "simulate", "--port", "0")
     speed = ("--audio-speed", str(AUDIO_SPEED))
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -29,6 +29,7 @@ __all__ = [
     "append_audio",
     "build_info",
     "engine_forked",
+    "instruction_set",
     "put_many",
     "read_many",
     "set_engine_threads",
@@ -37,7 +38,10 @@ __all__ = [
 __version__: str
 
 def build_info() -> dict[str, str]:
-    """Tell what this extension module was built as: version, profile, target, abi."""
+    """Tell what this extension module was built as: version, profile, target, rustc, abi."""
+
+def instruction_set() -> Literal["portable", "sse2", "avx2", "avx512", "neon"]:
+    """Tell which instruction set the audio kernels run with on this processor."""
 
 class ConcurrencyError(RuntimeError):
     """Two threads used one side of the same object at the same moment."""

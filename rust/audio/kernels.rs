@@ -7,56 +7,10 @@
 //! `f32`. [`Isa::PORTABLE`] is the reference that the others are tested against.
 
 use super::filter::Ratio;
+pub use super::isa::Isa;
+use super::isa::Level;
 use super::loops;
 pub use super::loops::{Branch, ROW_GROUP, Rows};
-
-/// An instruction set that this processor has: the proof that its kernels may run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Isa(Level);
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Level {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Sse2,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512,
-    #[cfg(target_arch = "aarch64")]
-    Neon,
-}
-
-impl Isa {
-    /// Plain loops, on any processor.
-    pub const PORTABLE: Self = Self(Level::Portable);
-
-    /// All that this processor has, the best last.
-    pub fn available() -> Vec<Self> {
-        #[allow(unused_mut, reason = "other processors have no more")]
-        let mut sets = vec![Self::PORTABLE];
-        // Part of every x86-64, as NEON is of every aarch64.
-        #[cfg(target_arch = "x86_64")]
-        sets.push(Self(Level::Sse2));
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
-            sets.push(Self(Level::Avx2));
-            if is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512bw") {
-                sets.push(Self(Level::Avx512));
-            }
-        }
-        #[cfg(target_arch = "aarch64")]
-        sets.push(Self(Level::Neon));
-        sets
-    }
-
-    /// The best that this processor has.
-    pub fn best() -> Self {
-        static BEST: std::sync::LazyLock<Isa> =
-            std::sync::LazyLock::new(|| Isa::available().pop().unwrap_or(Isa::PORTABLE));
-        *BEST
-    }
-}
 
 /// Defines `Isa::$name`: the body, compiled for each instruction set with its vector as `V`.
 macro_rules! kernel {
@@ -77,7 +31,7 @@ macro_rules! kernel {
                     type V = std::arch::x86_64::__m512;
                     $body
                 }
-                match self.0 {
+                match self.level() {
                     Level::Portable => {
                         type V = Plain;
                         $body

@@ -3,6 +3,7 @@
 pub mod filter;
 mod fir;
 pub mod g711;
+mod isa;
 #[allow(unsafe_code, reason = "vector instructions, and the calls into code for a detected instruction set")]
 pub mod kernels;
 mod loops;

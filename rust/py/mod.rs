@@ -19,7 +19,7 @@ mod _core {
     use pyo3::prelude::*;
 
     #[pymodule_export]
-    use super::build::build_info;
+    use super::build::{build_info, instruction_set};
     #[pymodule_export]
     use super::capture::CaptureEncoder;
     #[cfg(unix)]

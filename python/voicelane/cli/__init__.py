@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from . import bench, serve, simulate, talk
+from . import bench, doctor, serve, simulate, talk
 from .exit_codes import CommandError, ExitCode, print_error
 
 __all__ = ["ExitCode", "main"]
@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", serve, "serve browsers: a page to talk to the agent"),
         ("simulate", simulate, "run the simulator of the service"),
         ("bench", bench, "measure the audio path on this machine"),
+        ("doctor", doctor, "say what is installed, and whether the service can be reached"),
     ):
         command = commands.add_parser(
             name,

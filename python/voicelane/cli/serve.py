@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import ipaddress
 import os
 import signal
 import sys
@@ -12,10 +11,11 @@ from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
+from ..transport.handshake import is_loopback
+from .arguments import positive_s
 from .exit_codes import CommandError, ExitCode
 from .listen import add_listen_arguments, cannot_listen
 from .service import Service, add_service_arguments, chosen_service, embedded_simulator
-from .talk import positive_s
 
 if TYPE_CHECKING:
     from voicelane import AzureVoiceLive, ToolSet
@@ -84,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         message = f"voicelane serve needs {error.name}: pip install 'voicelane[gateway]'"
         raise CommandError(ExitCode.MISSING_EXTRA, message) from error
     token = os.environ.get(TOKEN_VARIABLE) or None
-    if token is None and not _is_loopback(args.host):
+    if token is None and not is_loopback(args.host):
         message = f"--host {args.host} is not loopback: set {TOKEN_VARIABLE}"
         raise CommandError(ExitCode.USAGE, message)
     service = None if args.simulator else chosen_service(args)
@@ -109,9 +109,6 @@ async def _serve(
     async with AsyncExitStack() as stack:
         if service is None:
             service = await embedded_simulator(stack)
-        credential: Any = None
-        if service.api_key is None:
-            credential = await service.sign_in(stack)
         settings = GatewaySettings(
             token=token,
             origins=frozenset(args.origin),
@@ -120,7 +117,8 @@ async def _serve(
             drain_s=args.drain,
             is_simulator=service.is_simulator,
         )
-        app = create_app(_session_factory(args, service, credential, tools), settings)
+        account = await service.session_arguments(stack, args)
+        app = create_app(_session_factory(account, tools, args.instructions), settings)
         runner = web.AppRunner(app, access_log=None)
         await runner.setup()
         stack.push_async_callback(runner.cleanup)
@@ -148,24 +146,15 @@ async def _drain(draining: Any, impatient: asyncio.Event) -> None:
         await asyncio.gather(drain, again, return_exceptions=True)
 
 
-def _session_factory(
-    args: argparse.Namespace, service: Service, credential: Any, tools: ToolSet
-) -> Any:
+def _session_factory(account: dict[str, Any], tools: ToolSet, instructions: str | None) -> Any:
     from types import SimpleNamespace
 
     from voicelane import AzureVoiceLive
 
     def new_session(call: CallRequest) -> AzureVoiceLive:
-        session = AzureVoiceLive(
-            model=args.model,
-            endpoint=service.endpoint,
-            api_key=service.api_key,
-            credential=credential,
-            config=call.config(),
-            tools=tools,
-        )
-        if args.instructions:
-            session.set_agent(SimpleNamespace(instructions=args.instructions))
+        session = AzureVoiceLive(**account, config=call.config(), tools=tools)
+        if instructions:
+            session.set_agent(SimpleNamespace(instructions=instructions))
         return session
 
     return new_session
@@ -183,10 +172,3 @@ def _tools(name: str | None) -> ToolSet:
         return ToolSet.of(getattr(importlib.import_module(module), attribute))
     except (ImportError, AttributeError, TypeError, ValueError) as error:
         raise CommandError(ExitCode.USAGE, f"--tools {name}: {error}") from error
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -1,4 +1,4 @@
-"""Whom `voicelane talk` and `serve` call, as whom, and what it means when that fails."""
+"""Whom `voicelane talk`, `serve` and `doctor` call, as whom, and what it means when that fails."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
+from .arguments import positive_s
 from .exit_codes import CommandError, ExitCode
 
 if TYPE_CHECKING:
@@ -34,6 +35,18 @@ def add_service_arguments(parser: argparse._ArgumentGroup) -> None:
         default=API_KEY_VARIABLE,
         metavar="NAME",
         help=f"the environment variable that holds the key (default: {API_KEY_VARIABLE})",
+    )
+    parser.add_argument(
+        "--allow-insecure",
+        action="store_true",
+        help="a ws:// endpoint on another machine: the network sees the key and the conversation",
+    )
+    parser.add_argument(
+        "--connect-timeout",
+        type=positive_s,
+        default=10.0,
+        metavar="SECONDS",
+        help="how long the endpoint may take to answer (default: 10)",
     )
 
 
@@ -61,20 +74,13 @@ class Service:
         config = AzureVoiceLiveConfig()
         if args.voice:
             config.voice = args.voice
-        credential: Any = None
-        if self.api_key is None:
-            credential = await self.sign_in(stack)
+        account = await self.session_arguments(stack, args)
         try:
             model = AzureVoiceLive(
-                model=args.model,
-                endpoint=self.endpoint,
-                api_key=self.api_key,
-                credential=credential,
+                **account,
                 config=config,
                 input_sample_rate_hz=audio.sample_rate_hz,
                 input_channels=audio.num_channels,
-                connect_timeout_s=args.connect_timeout,
-                allow_insecure=args.allow_insecure,
                 # A recording is told once: a lost call is an error, not a second call.
                 reconnect=ReconnectPolicy(max_attempts=0),
             )
@@ -84,7 +90,20 @@ class Service:
             model.set_agent(SimpleNamespace(instructions=args.instructions))
         return model
 
-    async def sign_in(self, stack: AsyncExitStack) -> Any:
+    async def session_arguments(
+        self, stack: AsyncExitStack, args: argparse.Namespace
+    ) -> dict[str, Any]:
+        """What every session with this service is made with; `stack` owns its credential."""
+        return {
+            "model": args.model,
+            "endpoint": self.endpoint,
+            "api_key": self.api_key,
+            "credential": None if self.api_key else await self._sign_in(stack),
+            "connect_timeout_s": args.connect_timeout,
+            "allow_insecure": args.allow_insecure,
+        }
+
+    async def _sign_in(self, stack: AsyncExitStack) -> Any:
         """Entra's default credential; `stack` owns it."""
         from azure.identity.aio import DefaultAzureCredential
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
+from .arguments import positive_s
 from .audio_file import AudioInput, ReplyFile
 from .exit_codes import CommandError, ExitCode, print_error
 from .service import Service, add_service_arguments, chosen_service, embedded_simulator
@@ -78,20 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     service = parser.add_argument_group("service")
     add_service_arguments(service)
-    service.add_argument(
-        "--allow-insecure",
-        action="store_true",
-        help="a ws:// endpoint on another machine: the network sees the key and the conversation",
-    )
     service.add_argument("--instructions", metavar="TEXT", help="what the agent is told to be")
     service.add_argument("--voice", metavar="NAME", help="the agent's voice")
-    service.add_argument(
-        "--connect-timeout",
-        type=positive_s,
-        default=10.0,
-        metavar="SECONDS",
-        help="how long the endpoint may take to answer (default: 10)",
-    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -196,14 +185,6 @@ class Talk:
     def _print(self, line: str) -> None:
         if not self._args.quiet:
             print(line, file=self._file, flush=True)
-
-
-def positive_s(text: str) -> float:
-    """An argument in seconds."""
-    seconds = float(text)
-    if not 0 < seconds < float("inf"):
-        raise argparse.ArgumentTypeError(f"expected seconds, more than 0, got {text}")
-    return seconds
 
 
 def _view(args: argparse.Namespace, file: TextIO) -> View:

@@ -40,7 +40,15 @@ def is_insecure(endpoint: str) -> bool:
         ConnectError: the endpoint is no URL of http, https, ws or wss.
     """
     parts = _parts(endpoint)
-    return _SCHEMES[parts.scheme] == "ws" and not _is_loopback(parts.hostname or "")
+    return _SCHEMES[parts.scheme] == "ws" and not is_loopback(parts.hostname or "")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine by its address or by the one name that always is."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:  # a name: where another one leads, the network says
+        return host == "localhost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,13 +109,6 @@ async def _credentials(options: ConnectOptions) -> dict[str, str]:
     except NoTokenError as no:
         raise no_token(host_of(options.endpoint), no.error) from None
     return {"Authorization": f"Bearer {token.token}"}
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:  # a name: where another one leads, the network says
-        return host == "localhost"
 
 
 def _parts(endpoint: str) -> SplitResult:

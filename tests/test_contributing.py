@@ -1,0 +1,39 @@
+"""What CONTRIBUTING.md and the hooks name is there."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from pre_commit.clientlib import load_config
+
+ROOT = Path(__file__).parent.parent
+MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
+
+
+def prerequisites(target: str) -> set[str]:
+    """All that `make TARGET` makes, itself included."""
+    found = re.search(rf"^{re.escape(target)}:([^#\n=]*)", MAKEFILE, re.MULTILINE)
+    if found is None:
+        return set()
+    return {target}.union(*map(prerequisites, found[1].split()))
+
+
+def test_the_way_in_is_five_commands() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    block = re.search(r"```\n(.*?)```", text, re.DOTALL)
+    assert block
+    commands = [line.partition("#")[0].strip() for line in block[1].splitlines()]
+    assert len(commands) == 5
+    for target in re.findall(r"\bmake ([a-z-]+)", text):
+        assert prerequisites(target), f"make {target}"
+    assert (ROOT / commands[3].split()[-1]).is_file()
+
+
+def test_the_hooks_run_what_make_lint_runs() -> None:
+    hooks = load_config(ROOT / ".pre-commit-config.yaml")["repos"][0]["hooks"]
+    assert [stage for hook in hooks for stage in hook["stages"]] == ["pre-commit", "pre-push"]
+    for hook in hooks:
+        make, target = hook["entry"].split()
+        assert make == "make"
+        assert target in prerequisites("lint")
