@@ -13,7 +13,7 @@ from .actions import Send
 from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
 from .emitter import EventEmitter
-from .errors import ConnectionLostError, ErrorText, SessionNotReadyError, VoiceLiveError
+from .errors import ErrorText, SessionNotReadyError, VoiceLiveError
 from .event_stream import EventStream
 from .events import typed
 from .executor import Executor
@@ -307,11 +307,11 @@ class AzureVoiceLive(EventEmitter):
     async def __aexit__(self, *_exc: object) -> None:
         await self.aclose()
 
-    async def wait_closed(self) -> ConnectionLostError | None:
+    async def wait_closed(self) -> VoiceLiveError | None:
         """Waits until the session has ended; returns why, None where `aclose` ended it."""
         if self._session is not None:
             await asyncio.wait(self._session.tasks)
-        return self._ended if isinstance(self._ended, ConnectionLostError) else None
+        return self._ended
 
     async def _cleanup_session(self) -> None:
         session, self._session = self._session, None
@@ -414,6 +414,9 @@ class AzureVoiceLive(EventEmitter):
         except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
             _log.error("The session met a fault of voicelane itself", exc_info=fault)
             error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
+            self.emit("error", ErrorText(error, error))
+            if self._link is not None:  # it may be well
+                await self._link.close()
         self._session_ready_event.clear()
         self.microphone.feed.is_open = False
         self._ended = error
