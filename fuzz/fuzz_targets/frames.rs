@@ -2,5 +2,10 @@
 
 #[path = "../websocket.rs"]
 mod websocket;
+#[path = "../tried.rs"]
+mod tried;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| websocket::frames(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    tried::count(data);
+    websocket::frames(data)
+});
