@@ -1,9 +1,9 @@
 #![no_main]
 
-#[path = "../websocket.rs"]
-mod websocket;
 #[path = "../tried.rs"]
 mod tried;
+#[path = "../websocket.rs"]
+mod websocket;
 
 libfuzzer_sys::fuzz_target!(|data: &[u8]| {
     tried::count(data);
