@@ -87,7 +87,7 @@ chaos: build $(VENV)/.test  ## Faults by chance (SEEDS=1-500, what fails is told
 
 reliability: build $(VENV)/.test  ## What was tried to break a session, and what became of it: docs/reliability.md
 	$(BIN)/python -m pytest -q --reliability target/reliability/tests.json tests/test_faults_*.py tests/test_transport_*.py \
-	    tests/test_cli_bad_input.py tests/test_config_refused.py tests/test_simulator_conversation.py
+	    tests/test_cli_bad_input.py tests/test_config_refused.py tests/test_simulator_requests.py
 	scripts/reliability
 
 # What is measured goes into target/bench.json, and the page and its pictures are made of that alone.
@@ -111,7 +111,8 @@ bench-hearing: build $(VENV)/.bench  ## Speech found, and other sounds taken for
 	@$(BIN)/python benches/hearing/evaluate.py $(BENCH_HEARING)
 
 bench-gateway: build  ## Lateness and CPU of a gateway with 200 browsers (BENCH_GATEWAY="--clients 50 --seconds 10")
-	@$(BIN)/python benches/gateway.py $(BENCH_GATEWAY)
+	@cargo build --quiet --release --example load_server
+	@$(BIN)/python benches/gateway/bench.py $(BENCH_GATEWAY)
 
 soak: build $(VENV)/.bench  ## 500 sessions for 15 minutes, with faults: nothing lost, nothing grows (SOAK="--minutes 60 --chaos 1")
 	@cargo build --quiet --release --example load_server
@@ -126,12 +127,14 @@ bench-check:  ## Instructions of the hot paths against their baseline: fails on 
 
 plots: build $(VENV)/.bench  ## The pictures of docs/, and docs/audio/barge-in.wav
 	$(BIN)/python benches/plot_resampling.py
+	$(BIN)/python benches/plot_barge_in.py
 	$(BIN)/python benches/record_barge_in.py
 
 screenshots: build $(VENV)/.test  ## The pictures of the gateway's page (needs Chromium)
 	$(BIN)/python scripts/gateway-screenshots
 
-docs:  ## The core's reference, in target/doc
+docs: $(VENV)/.docs  ## The documents as a site, in target/site, and the core's reference, in target/doc
+	@$(BIN)/python scripts/docs-site
 	RUSTDOCFLAGS="-D warnings" cargo doc --no-deps
 
 clean:  ## Remove what was built, .venv included
@@ -148,6 +151,10 @@ $(VENV)/.base: pyproject.toml scripts/make-venv scripts/requirements
 $(VENV)/.test: $(VENV)/.base
 	@scripts/system-packages espeak-ng chromium
 	@$(BIN)/python -m pip install --group test
+	@touch $@
+
+$(VENV)/.docs: $(VENV)/.base
+	@$(BIN)/python -m pip install --group docs
 	@touch $@
 
 $(VENV)/.bench: $(VENV)/.base

@@ -8,7 +8,7 @@ import pytest
 from bench import Bench, parse
 
 _OPTIONS = "--implementations plugin,sdk,native,native-batch --no-tls --repetitions 1"
-_WHOLE = "--sessions 1,10,50,100,200 --warmup-s 2 --window-s 5"
+_WHOLE = "--sessions 1,10,50,100,200,500,1000 --warmup-s 2 --window-s 5"
 _QUICK = "--sessions 10 --warmup-s 1 --window-s 2"
 
 

@@ -23,7 +23,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     command = "make bench-quick" if config.getoption("--quick") else "make bench"
     config.stash[_RESULTS] = new_results() | {"command": command, "growth": []}
-    config.stash[_IS_WHOLE] = config.args == ["benches"]
+    config.stash[_IS_WHOLE] = config.args == ["benches"] and not config.option.collectonly
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +53,10 @@ def record(results: dict[str, Any]) -> Callable[[list[dict[str, Any]]], None]:
             return
         rows.sort(key=lambda row: float(row["p50_us"]))
         times = [row["p50_us"] for row in rows]
-        spread = (times[-1] - times[0]) / statistics.median(times)
-        kept.append({**rows[len(rows) // 2], "spread": spread})
+        median = rows[len(rows) // 2]
+        if len(rows) > 1:
+            median["spread"] = (times[-1] - times[0]) / statistics.median(times)
+        kept.append(median)
 
     return take
 

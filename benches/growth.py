@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from itertools import cycle
 from time import perf_counter_ns
 from typing import Any
 
 from tracks import TRACKS
 
+from voicelane.cli.bench.answers import answer_of
 from voicelane.cli.bench.conversions import ROOM, Conversion, chunks, tone_pcm
 from voicelane.cli.bench.encoders import ENCODERS
 from voicelane.cli.bench.libraries import CannotDo, Library
-from voicelane.cli.bench.players import EVENT_FRAMES, PLAYERS, READS, event_text
+from voicelane.cli.bench.players import EVENT_FRAMES, PLAYERS, READS, event_text, player_fault
 from voicelane.cli.bench.results import Row, distribution, time_calls
 
 PLAYBACKS = {**PLAYERS, **TRACKS}
@@ -30,6 +32,7 @@ class Axis:
         costs: the same of the times.
         libraries: who is measured.
         times_ns: of one library's `make` at a point, for about that many seconds.
+        fault: why a library's answer is wrong or late there, or None.
     """
 
     unit: str
@@ -37,6 +40,7 @@ class Axis:
     points: tuple[int, ...]
     libraries: Mapping[str, Library[Any]]
     times_ns: Callable[[Any, int, float], list[int]]
+    fault: Callable[[Any, int], str | None]
 
 
 def grow(axis_name: str, library: Library[Any], at: int, seconds: float) -> Row:
@@ -46,9 +50,11 @@ def grow(axis_name: str, library: Library[Any], at: int, seconds: float) -> Row:
         NotThere: the library is not installed.
     """
     library.check()
-    row: Row = {"axis": axis_name, "library": library.name, "at": at, "fault": None}
+    axis, make = AXES[axis_name], library.make
+    row: Row = {"axis": axis_name, "library": library.name, "at": at}
     try:
-        return {**row, **distribution(AXES[axis_name].times_ns(library.make, at, seconds))}
+        row["fault"] = axis.fault(make, at)
+        return {**row, **distribution(axis.times_ns(make, at, seconds))}
     except CannotDo as error:
         return {**row, "fault": str(error)}
 
@@ -77,13 +83,35 @@ def _one_event(make: Any, event_s: int, _seconds: float) -> list[int]:
     return times_ns
 
 
+def _playback_fault(make: Any, _at: int) -> str | None:
+    return player_fault(make())
+
+
 def _chunk(make: Any, chunk_frames: int, seconds: float) -> list[int]:
     return _encode(make, ROOM, chunk_frames, seconds)
 
 
+def _chunk_fault(make: Any, _chunk_frames: int) -> str | None:
+    """At 20 ms a call: a longer one is late by itself."""
+    return _encode_fault(make, ROOM)
+
+
 def _rate(make: Any, rate_hz: int, seconds: float) -> list[int]:
-    conversion = Conversion(rate_hz, 1, ROOM.target_hz)
+    conversion = _from_rate(rate_hz)
     return _encode(make, conversion, conversion.frames_of(20), seconds)
+
+
+def _rate_fault(make: Any, rate_hz: int) -> str | None:
+    return _encode_fault(make, _from_rate(rate_hz))
+
+
+def _from_rate(rate_hz: int) -> Conversion:
+    return Conversion(rate_hz, 1, ROOM.target_hz)
+
+
+@cache
+def _encode_fault(make: Any, conversion: Conversion) -> str | None:
+    return answer_of(conversion, make).fault
 
 
 def _encode(make: Any, conversion: Conversion, chunk_frames: int, seconds: float) -> list[int]:
@@ -100,6 +128,7 @@ AXES = {
         (0, 1, 10, 60, 300, 600),
         PLAYBACKS,
         _backlog,
+        _playback_fault,
     ),
     "one event": Axis(
         "seconds of audio in one event",
@@ -107,6 +136,7 @@ AXES = {
         (1, 10, 30, 60, 120),
         PLAYBACKS,
         _one_event,
+        _playback_fault,
     ),
     "chunk": Axis(
         "frames in a call, 48k stereo -> 24k",
@@ -114,6 +144,7 @@ AXES = {
         (1, 10, 100, 480, 960, 4_800, 48_000),
         ENCODERS,
         _chunk,
+        _chunk_fault,
     ),
     "rate": Axis(
         "Hz of the microphone, mono -> 24k",
@@ -121,5 +152,6 @@ AXES = {
         (8_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 96_000),
         ENCODERS,
         _rate,
+        _rate_fault,
     ),
 }

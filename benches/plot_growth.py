@@ -48,7 +48,7 @@ def draw(rows: list[dict[str, Any]], axis_name: str, path: Path) -> None:
             axes.set_xlim(-0.2, 1.5 * axis.points[-1])
         else:
             axes.set_xscale("log")
-        axes.set_xticks(axis.points, labels=[f"{at:,}" for at in axis.points], rotation=30)
+        axes.set_xticks(axis.points, labels=[f"{at:,}" for at in axis.points], rotation=60, size=8)
         axes.minorticks_off()
         axes.grid(visible=True)
         axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1.0, 0.5))

@@ -22,7 +22,7 @@ from table import markdown, summaries
 
 from voicelane.cli.bench.answers import LEAST_REJECTION_DB, LEAST_SNR_DB, MOST_HELD_BACK_MS
 from voicelane.cli.bench.conversions import ROOM
-from voicelane.cli.bench.measure import ENCODE, EVENT_TEXT, PLAYBACK
+from voicelane.cli.bench.measure import ENCODE, EVENT_TEXT, PLAYBACK, PLAYBACK_CASE
 from voicelane.cli.bench.pictures import draw
 from voicelane.cli.bench.results import load
 from voicelane.cli.bench.table import cases, markdown_table, ranked_rows, tables
@@ -38,6 +38,10 @@ PICTURES = {
 GROWTH = {name: name.replace(" ", "-") for name in AXES}
 SESSIONS = "sessions"
 GAIN = "gain"
+_UP = "microphone to service: 20 ms of 48 kHz stereo to base64 of 24 kHz mono"
+_DOWN = "service to listener: an event of 100 ms to five frames of 20 ms"
+_GAINS = {(ENCODE, ROOM.name): _UP, (PLAYBACK, PLAYBACK_CASE): _DOWN}
+_SHOWN = ("library", "fault", "p50_us", "p99_us")
 CAVEATS = f"""\
 - One machine, one run. Compare ratios, not microseconds; take your own by `voicelane bench`.
 - Each library runs in a process of its own, on one CPU (beside a second Python thread, end to end and in
@@ -55,7 +59,7 @@ CAVEATS = f"""\
   the same for all. The consumer asks all the time; a track adds its pace, up to 20 ms. A few hundred
   frames have no p99.9 but their largest.
 - An import is cold for the process, not for the disk.
-- Sessions are few here and measured once: [sessions-benchmark.md](sessions-benchmark.md) has up to 1000."""
+- Sessions are measured once here: [sessions-benchmark.md](sessions-benchmark.md) has medians of three."""
 
 
 def main() -> None:
@@ -83,11 +87,11 @@ def of_chunk(results: dict[str, Any], chunk_ms: int) -> dict[str, Any]:
 
 
 def gain(results: dict[str, Any]) -> dict[str, Any]:
-    """What one gains at one glance: a room's 20 ms to base64, and the way back."""
+    """What one gains at one glance: both ways through the client."""
     rows = [
-        row
+        {"group": GAIN, "case": case, **{name: row[name] for name in _SHOWN}}
         for row in of_chunk(results, 20)["rows"]
-        if row["group"] == PLAYBACK or (row["group"] == ENCODE and row["case"] == ROOM.name)
+        if (case := _GAINS.get((row["group"], row["case"])))
     ]
     return {**results, "rows": rows}
 
@@ -110,6 +114,7 @@ def page(results: dict[str, Any]) -> str:
         *(f"![{group}: microseconds](img/bench-{name}.svg)" for group, name in PICTURES.items()),
         "## As the work grows",
         *(f"![{AXES[axis].unit}](img/bench-{name}.svg)" for axis, name in GROWTH.items()),
+        left_out(results),
         f"![CPU of a session](img/bench-{SESSIONS}.svg)",
         markdown(results["sessions"]).strip(),
         "## The figures",
@@ -148,14 +153,34 @@ def _audio_losses(case: str, ours: dict[str, Any], others: list[dict[str, Any]])
     return [text] if sooner else []
 
 
-def noise(results: dict[str, Any]) -> str:
-    """How far the rounds of one case lie apart."""
+def left_out(results: dict[str, Any]) -> str:
+    """The points that the pictures of growth do not show, and why."""
+    points: dict[tuple[str, str, str], list[int]] = {}
+    for row in results["growth"]:
+        if row["fault"]:
+            points.setdefault((row["axis"], row["library"], row["fault"]), []).append(row["at"])
+    lines = [
+        f"- {axis}, at {', '.join(f'{at:,}' for at in found)}: {library} ({fault})"
+        for (axis, library, fault), found in points.items()
+    ]
+    return "\n".join(["Not shown:", "", *lines]) if lines else "All points are shown."
+
+
+def noise_of(results: dict[str, Any]) -> tuple[float, float]:
+    """How far a case's rounds lie apart: in the middle case, in nine of ten. 0 where it had one round."""
     spreads = sorted(row["spread"] for row in results["rows"] if "spread" in row)
-    if not spreads or not any(spreads):
+    if not spreads:
+        return 0.0, 0.0
+    return spreads[len(spreads) // 2], spreads[len(spreads) * 9 // 10]
+
+
+def noise(results: dict[str, Any]) -> str:
+    """The same in words."""
+    middle, high = noise_of(results)
+    if not high:
         return "One round each: not known. `make bench` takes three."
-    middle, high = spreads[len(spreads) // 2], spreads[len(spreads) * 9 // 10]
     return (
-        f"Medians of three rounds lie apart by {middle:.0%} in the middle case and {high:.0%} in nine of ten "
+        f"Three rounds of a case lie apart by {middle:.0%} in the middle case and {high:.0%} in nine of ten "
         "(largest less smallest, of the median): a difference below that is none."
     )
 

@@ -1,9 +1,9 @@
 """What one session costs the simulator's process, in CPU.
 
-    .venv/bin/python benches/simulator_cost.py [--sessions 100] [--seconds 20]
+    .venv/bin/python benches/simulator_cost.py [--sessions 100] [--seconds 20] [--message-ms 60]
 
-A loader in this process holds the sessions: websockets that append 60 ms of a spoken question and
-of silence by turns, in real time, and read what comes. The simulator has a process of its own,
+A loader in this process holds the sessions: websockets that append a spoken question and silence
+by turns, in real time, and read what comes. The simulator has a process of its own,
 whose CPU time is read between the first and the last append.
 """
 
@@ -22,8 +22,6 @@ from aiohttp import ClientSession, ClientWebSocketResponse
 from voicelane.simulator import Simulator
 from voicelane.simulator.responder import Voice
 
-APPEND_MS = 60
-APPEND_BYTES = 48 * APPEND_MS
 SILENCE_MS = 6000  # in which it is answered
 
 
@@ -38,10 +36,11 @@ def serve(pipe: Connection) -> None:
     asyncio.run(run())
 
 
-def appends() -> list[str]:
+def appends(message_ms: int) -> list[str]:
     """The messages of one question and the silence after it."""
     pcm = Voice().bundled[2].pcm + bytes(48 * SILENCE_MS)
-    chunks = [pcm[start : start + APPEND_BYTES] for start in range(0, len(pcm), APPEND_BYTES)]
+    size = 48 * message_ms
+    chunks = [pcm[start : start + size] for start in range(0, len(pcm), size)]
     return [
         json.dumps({"type": "input_audio_buffer.append", "audio": base64.b64encode(chunk).decode()})
         for chunk in chunks
@@ -49,7 +48,11 @@ def appends() -> list[str]:
 
 
 async def hold(
-    websocket: ClientWebSocketResponse, messages: list[str], offset: int, end_s: float
+    websocket: ClientWebSocketResponse,
+    messages: list[str],
+    message_ms: int,
+    offset: int,
+    end_s: float,
 ) -> int:
     """Append until `end_s`; return how many messages came."""
     received = 0
@@ -61,21 +64,21 @@ async def hold(
 
     reader = asyncio.create_task(read())
     # Not all at the same moment, and not all in the same place of the question.
-    next_s = time.monotonic() + offset % APPEND_MS / 1000
+    next_s = time.monotonic() + offset % message_ms / 1000
     index = offset * 7
     while next_s < end_s:
         await asyncio.sleep(next_s - time.monotonic())
         await websocket.send_str(messages[index % len(messages)])
         index += 1
-        next_s += APPEND_MS / 1000
+        next_s += message_ms / 1000
     reader.cancel()
     return received
 
 
-async def load(pipe: Connection, num_sessions: int, seconds: float) -> None:
+async def load(pipe: Connection, num_sessions: int, seconds: float, message_ms: int) -> None:
     endpoint, api_key = pipe.recv()
     query = {"api-version": "2026-07-15", "model": "gpt-realtime"}
-    messages = appends()
+    messages = appends(message_ms)
     async with ClientSession(headers={"api-key": api_key}) as http:
         websockets = [
             await http.ws_connect(f"{endpoint}/voice-live/realtime", params=query)
@@ -85,7 +88,7 @@ async def load(pipe: Connection, num_sessions: int, seconds: float) -> None:
         before_s, began_s = pipe.recv(), time.monotonic()
         received = await asyncio.gather(
             *(
-                hold(websocket, messages, offset, began_s + seconds)
+                hold(websocket, messages, message_ms, offset, began_s + seconds)
                 for offset, websocket in enumerate(websockets)
             )
         )
@@ -103,12 +106,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sessions", type=int, default=100)
     parser.add_argument("--seconds", type=float, default=20.0)
+    parser.add_argument("--message-ms", type=int, default=60)
     options = parser.parse_args()
     here, there = multiprocessing.get_context("spawn").Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
     server.start()
     try:
-        asyncio.run(load(here, options.sessions, options.seconds))
+        asyncio.run(load(here, options.sessions, options.seconds, options.message_ms))
     finally:
         server.terminate()
         server.join()

@@ -8,19 +8,12 @@ Runs against the embedded simulator, to show what it was told.
 from __future__ import annotations
 
 import asyncio
-import wave
-from pathlib import Path
 
+from shared import AUDIO, arguments, listen, recording, run
 from voicelane import AzureVoiceLive
 from voicelane.simulator import Simulator
 
-INTERRUPTION = Path(__file__).parent / "audio" / "barge-in-48k-mono.wav"
-
-
-async def listen(model: AzureVoiceLive) -> None:
-    """The loudspeaker: 20 ms at a time, when they are due."""
-    while True:
-        await model.audio_track.recv()
+INTERRUPTION = AUDIO / "barge-in-48k-mono.wav"
 
 
 async def main() -> None:
@@ -48,10 +41,11 @@ async def main() -> None:
             reply = await model.send_text_message("Tell me a story.")
             await heard.wait()
             await asyncio.sleep(0.5)
-            with wave.open(str(INTERRUPTION)) as file:
-                while not interrupted.is_set():
-                    await model.handle_audio_input(file.readframes(960))
-                    await asyncio.sleep(0.02)
+            for pcm in recording(INTERRUPTION):
+                await model.handle_audio_input(pcm)
+                await asyncio.sleep(0.02)
+                if interrupted.is_set():
+                    break
             await reply
             print(f"[agent] is silent: {model.playback.buffered_ms:.0f} ms left to be heard")
             loudspeaker.cancel()
@@ -65,4 +59,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

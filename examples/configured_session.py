@@ -9,11 +9,9 @@ simulator where there is none:
 from __future__ import annotations
 
 import asyncio
-import os
-from contextlib import AsyncExitStack
-from typing import Any
 
-from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackTrack
+from shared import account, arguments, listen, run, show
+from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
 from voicelane.config import (
     AzureSemanticVad,
     AzureStandardVoice,
@@ -21,7 +19,6 @@ from voicelane.config import (
     StaticInterimResponse,
     Transcription,
 )
-from voicelane.simulator import Simulator
 
 CONFIG = AzureVoiceLiveConfig(
     voice=AzureStandardVoice("en-US-AvaNeural", style="cheerful", rate="1.1"),
@@ -43,35 +40,19 @@ CONFIG = AzureVoiceLiveConfig(
 
 
 async def main() -> None:
-    async with AsyncExitStack() as stack:
-        where: dict[str, Any] = {}
-        if "AZURE_VOICE_LIVE_ENDPOINT" not in os.environ:
-            simulator = await stack.enter_async_context(Simulator())
-            where = {"endpoint": simulator.endpoint, "api_key": simulator.api_key}
-
+    async with account() as where:
         model = AzureVoiceLive(model="gpt-4.1", config=CONFIG, **where)
-        answered = asyncio.Event()
-
-        @model.on("realtime_model_transcription")
-        def show(said: dict[str, Any]) -> None:
-            if said["is_final"]:
-                print(f"{said['role']}: {said['text']}")
-
-        model.on("response_done", answered.set)
+        model.on("realtime_model_transcription", show)
         model.on("error", print)
-
-        model.audio_track = PlaybackTrack(model.playback, frame_type="bytes")
-        await stack.enter_async_context(model)
-        # In the course of a session: the same names, the same checks.
-        await model.update_session(temperature=0.7, tool_choice="none")
-        await model.send_text_message("Can you hear me?")
-        await answered.wait()
-
-        heard = 0
-        while not model.playback.is_idle:
-            heard += len(await model.audio_track.recv()) // 2
-        print(f"heard {heard / 24_000:.1f} s of the agent")
+        async with model:
+            # In the course of a session: the same names, the same checks.
+            await model.update_session(temperature=0.7, tool_choice="none")
+            loudspeaker = asyncio.create_task(listen(model))
+            await (await model.send_text_message("Can you hear me?"))  # until it was heard
+            loudspeaker.cancel()
+        print(f"heard {model.playback.played_ms / 1000:.1f} s of the agent")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

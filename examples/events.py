@@ -1,39 +1,28 @@
 """Everything that happens, as typed events in one loop, and the figures in the end.
 
-    python examples/events.py
+Talks to the service named by AZURE_VOICE_LIVE_ENDPOINT and AZURE_VOICE_LIVE_API_KEY, or to the embedded
+simulator where there is none:
 
-Runs against the embedded simulator. For the service leave ``endpoint`` and ``api_key`` away and set
-AZURE_VOICE_LIVE_ENDPOINT and AZURE_VOICE_LIVE_API_KEY.
+    python examples/events.py
 """
 
 from __future__ import annotations
 
 import asyncio
-import wave
-from pathlib import Path
 
+from shared import account, arguments, listen, recording, run
 from voicelane import AzureVoiceLive
 from voicelane.events import AgentSpeechEnded, Closed, Error, ResponseDone, Transcription
-from voicelane.simulator import Simulator
-
-QUESTION = Path(__file__).parent / "audio" / "question-48k-stereo.wav"
 
 
 async def speak(model: AzureVoiceLive) -> None:
     """The microphone, at five times its pace."""
-    with wave.open(str(QUESTION)) as file:
-        while pcm := file.readframes(960):
-            await model.handle_audio_input(pcm)
-            await asyncio.sleep(0.004)
+    for pcm in recording():
+        await model.handle_audio_input(pcm)
+        await asyncio.sleep(0.004)
     while True:
         await model.handle_audio_input(bytes(3840))
         await asyncio.sleep(0.004)
-
-
-async def listen(model: AzureVoiceLive) -> None:
-    """The loudspeaker."""
-    while True:
-        await model.audio_track.recv()
 
 
 async def follow(model: AzureVoiceLive) -> None:
@@ -55,10 +44,8 @@ async def follow(model: AzureVoiceLive) -> None:
 
 
 async def main() -> None:
-    async with Simulator() as simulator:
-        model = AzureVoiceLive(
-            model="gpt-realtime", endpoint=simulator.endpoint, api_key=simulator.api_key
-        )
+    async with account() as where:
+        model = AzureVoiceLive(model="gpt-realtime", **where)
         async with model:
             ends = [asyncio.create_task(speak(model)), asyncio.create_task(listen(model))]
             await follow(model)
@@ -70,4 +57,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

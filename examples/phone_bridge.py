@@ -2,24 +2,22 @@
 
     python examples/phone_bridge.py [reply.wav]
 
-Runs a gateway over the embedded simulator, and speaks to it as Twilio's Media Streams would.
+Speaks to a gateway as Twilio's Media Streams would: to the one at --url, or one of its own.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-import sys
 import wave
 from pathlib import Path
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType, web
+from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
+from shared import QUESTION, account, arguments, run, serving
 from voicelane import AzureVoiceLive, CaptureEncoder, PlaybackBuffer
 from voicelane.gateway import CallRequest, create_app
-from voicelane.simulator import Simulator
 
-QUESTION = Path(__file__).parent / "audio" / "question-48k-stereo.wav"
 STREAM = "MZ0001"
 FRAME_S = 0.020
 SILENCE_S = 1.0  # of the agent, after which the caller hangs up
@@ -64,7 +62,7 @@ class Telephone:
             await self.send("mark", mark={"name": self._marks.pop(0)[1]})
 
 
-async def call(url: str, output: str) -> None:
+async def call(url: str, output: Path) -> None:
     """Asks the recorded question, and hangs up after the answer."""
     with wave.open(str(QUESTION)) as file:
         encoder = CaptureEncoder(file.getframerate(), file.getnchannels(), encoding="g711_ulaw")
@@ -88,32 +86,28 @@ async def call(url: str, output: str) -> None:
         await telephone.send("stop", stop={})
         await listening
         print(f"hung up, the gateway closed with {websocket.close_code}")
-    with wave.open(output, "wb") as file:
+    with wave.open(str(output), "wb") as file:
         file.setparams((1, 2, 8_000, 0, "NONE", ""))
         file.writeframes(telephone.heard)
     print(f"{output}: {len(telephone.heard) / 16_000:.1f} s of the call")
 
 
-async def main() -> None:
-    async with Simulator() as simulator:
+async def main(url: str | None, output: Path) -> None:
+    if url is not None:
+        await call(url, output)
+        return
+    async with account() as where:
 
         def new_session(request: CallRequest) -> AzureVoiceLive:
-            return AzureVoiceLive(
-                model="gpt-realtime",
-                endpoint=simulator.endpoint,
-                api_key=simulator.api_key,
-                config=request.config(),
-            )
+            return AzureVoiceLive(model="gpt-realtime", config=request.config(), **where)
 
-        runner = web.AppRunner(create_app(new_session))
-        await runner.setup()
-        try:
-            await web.TCPSite(runner, "127.0.0.1", 0).start()
-            url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-            await call(url, sys.argv[1] if len(sys.argv) > 1 else "reply.wav")
-        finally:
-            await runner.cleanup()
+        async with serving(create_app(new_session)) as own:
+            await call(own, output)
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    parser = arguments(__doc__)
+    parser.add_argument("output", nargs="?", type=Path, default=Path("reply.wav"))
+    parser.add_argument("--url", help="of a gateway, as http://127.0.0.1:8080/voice")
+    args = parser.parse_args()
+    run(main(args.url, args.output))

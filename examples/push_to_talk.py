@@ -1,56 +1,33 @@
 """Push-to-talk: a button says when the user's turn begins and ends, not the service.
 
-    python examples/push_to_talk.py
+Talks to the service named by AZURE_VOICE_LIVE_ENDPOINT and AZURE_VOICE_LIVE_API_KEY, or to the embedded
+simulator where there is none:
 
-Runs against the embedded simulator. For the service leave ``endpoint`` and ``api_key`` away and set
-AZURE_VOICE_LIVE_ENDPOINT and AZURE_VOICE_LIVE_API_KEY.
+    python examples/push_to_talk.py
 """
 
 from __future__ import annotations
 
 import asyncio
-import wave
-from pathlib import Path
+from itertools import islice
 
+from shared import account, arguments, listen, recording, run, show
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
-from voicelane.events import AgentSpeechEnded, Error, Event, Transcription
-from voicelane.simulator import Simulator
-
-QUESTION = Path(__file__).parent / "audio" / "question-48k-stereo.wav"
 
 
 async def speak(model: AzureVoiceLive, seconds: float) -> None:
     """The microphone, while the button is down."""
-    with wave.open(str(QUESTION)) as file:
-        for _ in range(int(seconds / 0.02)):
-            await model.handle_audio_input(file.readframes(960))  # 20 ms
-            await asyncio.sleep(0.002)  # ten times as fast as a microphone
-
-
-async def listen(model: AzureVoiceLive) -> None:
-    """The loudspeaker."""
-    while True:
-        await model.audio_track.recv()
-
-
-def show(event: Event) -> None:
-    match event:
-        case Transcription(role, text, is_final=True):
-            print(f"{role}: {text}")
-        case Error(message):
-            print(message)
+    for pcm in islice(recording(), int(seconds / 0.02)):
+        await model.handle_audio_input(pcm)
+        await asyncio.sleep(0.002)  # ten times as fast as a microphone
 
 
 async def main() -> None:
-    config = AzureVoiceLiveConfig(turn_detection=None)
-    async with Simulator() as simulator:
-        model = AzureVoiceLive(
-            model="gpt-realtime",
-            config=config,
-            endpoint=simulator.endpoint,
-            api_key=simulator.api_key,
-        )
-        events = model.events()
+    async with account() as where:
+        config = AzureVoiceLiveConfig(turn_detection=None)
+        model = AzureVoiceLive(model="gpt-realtime", config=config, **where)
+        model.on("realtime_model_transcription", show)
+        model.on("error", print)
         async with model:
             loudspeaker = asyncio.create_task(listen(model))
             print("[button] down, and a second thought")
@@ -58,14 +35,12 @@ async def main() -> None:
             await model.clear_audio()
             print("[button] down")
             await speak(model, seconds=3)
-            await model.commit_audio()
+            reply = await model.commit_audio()
             print("[button] up")
-            async for event in events:
-                show(event)
-                if isinstance(event, AgentSpeechEnded):  # heard to its end
-                    break
+            await reply  # heard to its end
             loudspeaker.cancel()
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

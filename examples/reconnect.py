@@ -8,10 +8,11 @@ Runs against the embedded simulator, to have a connection that can be cut.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
+from shared import arguments, run
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, ReconnectPolicy
 from voicelane.errors import AuthenticationError, VoiceLiveError
+from voicelane.events import ReconnectingPayload
 from voicelane.simulator import Simulator
 
 
@@ -34,7 +35,7 @@ async def main() -> None:
         back = asyncio.Event()
 
         @model.on("reconnecting")
-        def show(attempt: dict[str, Any]) -> None:
+        def show(attempt: ReconnectingPayload) -> None:
             print(f"[reconnecting] attempt {attempt['attempt']}: {attempt['error']}")
 
         @model.on("reconnected")
@@ -56,4 +57,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

@@ -1,19 +1,17 @@
 """Text in, text out: no audio is sent, received or made.
 
-    python examples/text_only.py
+Talks to the service named by AZURE_VOICE_LIVE_ENDPOINT and AZURE_VOICE_LIVE_API_KEY, or to the embedded
+simulator where there is none:
 
-Runs against the embedded simulator. For the service leave ``endpoint`` and ``api_key`` away and set
-AZURE_VOICE_LIVE_ENDPOINT and AZURE_VOICE_LIVE_API_KEY.
+    python examples/text_only.py
 """
 
 from __future__ import annotations
 
-import asyncio
-
+from shared import account, arguments, run
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig
 from voicelane.event_stream import EventStream
 from voicelane.events import Error, TextResponse, Transcription
-from voicelane.simulator import Simulator
 
 
 async def ask(model: AzureVoiceLive, events: EventStream, question: str) -> None:
@@ -33,13 +31,8 @@ async def ask(model: AzureVoiceLive, events: EventStream, question: str) -> None
 async def main() -> None:
     config = AzureVoiceLiveConfig(modalities=["text"])
     async with (
-        Simulator() as simulator,
-        AzureVoiceLive(
-            model="gpt-realtime",
-            config=config,
-            endpoint=simulator.endpoint,
-            api_key=simulator.api_key,
-        ) as model,
+        account() as where,
+        AzureVoiceLive(model="gpt-realtime", config=config, **where) as model,
     ):
         events = model.events()
         await ask(model, events, "Can you read this?")
@@ -47,4 +40,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

@@ -9,14 +9,14 @@ simulator where there is none:
 from __future__ import annotations
 
 import asyncio
-import os
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
+from shared import account, arguments, run
 from voicelane import AzureVoiceLive, Tool
 from voicelane.errors import ToolError
-from voicelane.simulator import Reply, Simulator, ToolCall
+from voicelane.events import FunctionExecutedPayload, TranscriptionPayload
+from voicelane.simulator import Reply, ToolCall
 
 # What the simulator's model does: it understands nothing, so it is told.
 SCRIPT = [
@@ -51,32 +51,28 @@ def find_table(guests: Annotated[int, "how many people"]) -> str:
 
 
 async def main() -> None:
-    async with AsyncExitStack() as stack:
-        where: dict[str, Any] = {}
-        if "AZURE_VOICE_LIVE_ENDPOINT" not in os.environ:
-            simulator = await stack.enter_async_context(Simulator(replies=SCRIPT))
-            where = {"endpoint": simulator.endpoint, "api_key": simulator.api_key}
-
+    async with account(replies=SCRIPT) as where:
         tools = [get_weather, Tool(find_table, timeout_s=5)]
         model = AzureVoiceLive(model="gpt-realtime", tools=tools, **where)
         spoken: asyncio.Queue[str] = asyncio.Queue()
 
         @model.on("realtime_model_function_executed")
-        def show(call: dict[str, Any]) -> None:
+        def show(call: FunctionExecutedPayload) -> None:
             print(f"{call['name']}({call['arguments']}) -> {call['output']}")
 
         @model.on("realtime_model_transcription")
-        def listen(said: dict[str, Any]) -> None:
+        def listen(said: TranscriptionPayload) -> None:
             if said["role"] == "agent" and said["is_final"]:
                 spoken.put_nowait(said["text"])
 
         model.on("error", print)
-        await stack.enter_async_context(model)
-        for question in ("What is the weather in London?", "Have you a table for forty?"):
-            print(f"user: {question}")
-            await model.send_text_message(question)
-            print(f"agent: {await spoken.get()}")
+        async with model:
+            for question in ("What is the weather in London?", "Have you a table for forty?"):
+                print(f"user: {question}")
+                await model.send_text_message(question)
+                print(f"agent: {await spoken.get()}")
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

@@ -1,13 +1,17 @@
 """An agent of VideoSDK Agents 1.x, whole: it greets the caller, and calls a tool to answer. No room needed.
 
-Needs ``pip install 'voicelane[videosdk]'``.
+Needs ``pip install 'voicelane[videosdk]'``. Talks to the service named by AZURE_VOICE_LIVE_ENDPOINT and
+AZURE_VOICE_LIVE_API_KEY, or to the embedded simulator where there is none:
+
+    python examples/videosdk_agent.py
 """
 
 import asyncio
 
 from videosdk.agents import Agent, AgentSession, CustomAudioStreamTrack, Pipeline, function_tool
 
-from voicelane.simulator import Reply, Simulator, ToolCall
+from shared import account, arguments, run
+from voicelane.simulator import Reply, ToolCall
 from voicelane.videosdk import AzureVoiceLive
 
 GREETING = "Welcome! How can I help?"
@@ -52,9 +56,8 @@ async def listen(track: CustomAudioStreamTrack) -> None:
 
 
 async def main() -> None:
-    async with Simulator(replies=SCRIPT) as sim:
-        # With an account the variables AZURE_VOICE_LIVE_ENDPOINT and AZURE_VOICE_LIVE_API_KEY say where.
-        model = AzureVoiceLive(model="gpt-realtime", endpoint=sim.endpoint, api_key=sim.api_key)
+    async with account(replies=SCRIPT) as where:
+        model = AzureVoiceLive(model="gpt-realtime", **where)
         pipeline = Pipeline(llm=model)
         session = AgentSession(agent=Host(), pipeline=pipeline)
         session.on("agent_state_changed", lambda change: print(f"[{change['state']}]"))
@@ -73,4 +76,5 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main())
+    arguments(__doc__).parse_args()
+    run(main())

@@ -11,7 +11,7 @@ import sys
 import wave
 from array import array
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,18 +69,26 @@ class Run:
         return ended
 
 
-@asynccontextmanager
-async def started(
+def started(
     *args: object, in_background: bool = False, **environment: str
+) -> AbstractAsyncContextManager[Run]:
+    """Starts `voicelane ARGS`; it does not outlive the block."""
+    command = (sys.executable, "-m", "voicelane.cli", *args)
+    return running(*command, in_background=in_background, **environment)
+
+
+@asynccontextmanager
+async def running(
+    *command: object, in_background: bool = False, **environment: str
 ) -> AsyncIterator[Run]:
-    """Starts `voicelane ARGS`; it does not outlive the block.
+    """Starts a program, without an account; it does not outlive the block.
 
     A shell's background jobs ignore SIGINT, and so do their children; these tests may be one.
     """
     sigint = signal.SIG_IGN if in_background else signal.SIG_DFL
     kept = {key: text for key, text in os.environ.items() if not key.startswith("AZURE_")}
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "voicelane.cli", *map(str, args)),
+        *map(str, command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

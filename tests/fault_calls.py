@@ -215,7 +215,7 @@ class Call:
             await self.log.wait_for("response_done")
         if answer is not None:
             await answer
-        await until(lambda: self.model._is_pause())
+        await until(lambda: self.model._session.is_pause)
         assert self.model.session_ready
         return RECOVERS if self.model.stats()["reconnects"] else GOES_ON
 

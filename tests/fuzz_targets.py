@@ -28,6 +28,7 @@ from voicelane.actions import Action
 from voicelane.cli.audio_file import MAX_CHANNELS, AudioInput
 from voicelane.cli.exit_codes import CommandError, ExitCode
 from voicelane.gateway.browser import BrowserCall
+from voicelane.gateway.call import CallParts
 from voicelane.gateway.close_codes import CallEndedError, CloseCode
 from voicelane.gateway.metrics import GatewayMetrics
 from voicelane.gateway.outbox import Outbox
@@ -244,7 +245,8 @@ async def _hear_browser(messages: list[bytes]) -> None:
     settings = GatewaySettings()
     request = CallRequest("browser", settings.voices[0], settings.turn_detections[0], 48_000)
     outbox = Outbox(web.WebSocketResponse())
-    call = BrowserCall(cast(AzureVoiceLive, session), outbox, request, settings, GatewayMetrics())
+    parts = CallParts(cast(AzureVoiceLive, session), outbox, request, settings, GatewayMetrics())
+    call = BrowserCall(parts)
     try:
         for message in messages:
             # As its websocket hands them over; it checks itself that a text is UTF-8.

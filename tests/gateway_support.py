@@ -71,6 +71,10 @@ class Browser:
             if message and message[self._kind] == kind and condition(message):
                 return message
 
+    def all(self, kind: str) -> list[dict[str, Any]]:
+        """What it was told of that type so far."""
+        return [told for told in self.told if told[self._kind] == kind]
+
     async def close_code(self) -> int | None:
         """How the gateway closes."""
         try:

@@ -55,20 +55,28 @@ async def test_speech_is_heard_and_answered() -> None:
         await browser.say(type="mute", muted=True)  # which ends the turn
         await browser.until("state", lambda told: told["state"] == "user_speaking")
         await browser.until("state", lambda told: told["state"] == "thinking")
+        # Nothing was being played: there is nothing to clear.
+        assert browser.all("clear") == []
         latency = await browser.until("latency")
         assert 0 <= latency["first_audio_ms"] < 5000
         await browser.until("state", lambda told: told["state"] == "listening")
         assert bytes(browser.heard) == SAID[0]
 
 
+TALE = " ".join(f"word{number}" for number in range(60))
+
+
 async def test_an_interrupt_clears_and_tells_the_service_what_was_heard() -> None:
     async with (
-        gateway(replies=[LONG, Reply("Hello.", SAID[0])]) as server,
+        gateway(replies=[Reply(TALE, LONG.pcm), Reply("Hello.", SAID[0])]) as server,
         server.call() as browser,
     ):
         await browser.say(type="text", text="Hello?")
         while len(browser.heard) < 48_000 // 2:
             await browser.step()
+        # The whole answer was received: it is known what share of it was heard.
+        playback = server.calls[0].playback
+        await until(lambda: playback.stats()["written_frames"] == len(LONG.pcm) // 2)
         await browser.say(type="played", clear=0, frames=6_000)
         await browser.say(type="interrupt")
         clear = await browser.until("clear")
@@ -80,7 +88,15 @@ async def test_an_interrupt_clears_and_tells_the_service_what_was_heard() -> Non
         received = server.sim.connections[0].received
         await until(lambda: received[-1]["type"] == "conversation.item.truncate")
         # 250 ms (both figures are rounded), and what the clock says was played since that report.
-        assert 248 <= received[-1]["audio_end_ms"] < 400
+        heard_ms = received[-1]["audio_end_ms"]
+        assert 248 <= heard_ms < 400
+        # The whole text was told long before; what the page keeps of it is what was heard.
+        assert [told["text"] for told in browser.all("transcript")][-1] == TALE
+        [cut] = browser.all("transcript_cut")
+        assert cut["id"] == browser.all("transcript")[-1]["id"]
+        assert TALE.startswith(cut["text"])
+        share = heard_ms / (len(LONG.pcm) / 48)
+        assert abs(len(cut["text"].split()) - share * len(TALE.split())) <= 1
         await browser.say(type="text", text="And now?")
         await browser.until("state", lambda told: told["state"] == "speaking")
         await browser.until("state", lambda told: told["state"] == "listening")

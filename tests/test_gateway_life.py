@@ -25,6 +25,19 @@ async def test_no_call_is_endless() -> None:
         assert browser.told[-1]["type"] == "ready"
 
 
+async def test_the_agent_hangs_up() -> None:
+    async with gateway() as server, server.call() as browser:
+        await server.calls[0].aclose()
+        assert await browser.close_code() == 1000
+
+
+async def test_the_page_hangs_up() -> None:
+    async with gateway() as server, server.call() as browser:
+        await browser.websocket.close(code=1000)
+        ended = b'voicelane_gateway_ended_total{code="1000"} 1.0'
+        await until(lambda: ended in server.gateway.metrics.text())
+
+
 async def test_the_service_is_lost_and_there_again() -> None:
     async with gateway() as server, server.call() as browser:
         await server.sim.restart()

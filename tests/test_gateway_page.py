@@ -15,7 +15,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from cli_support import started
-from page_support import CHROMIUM, begin_call, chromium, open_page, served, write_conversation
+from page_support import CHROMIUM, LONG, begin_call, chromium, open_page, served, write_conversation
 from support import TIMEOUT_S
 from voicelane.simulator import Reply, ToolCall
 
@@ -64,26 +64,32 @@ class Frames:
         )
 
     def all_sent(self, kind: str) -> list[Any]:
-        return [told for told in self.sent if isinstance(told, dict) and told["type"] == kind]
+        return [told for told in self.sent if _is(told, kind)]
 
     @property
     def sent_audio_bytes(self) -> int:
         return sum(len(told) for told in self.sent if isinstance(told, bytes))
 
     async def until_cleared(self) -> float:
-        """When the agent was cut off in its speech; the gateway clears before it, too."""
+        """When the agent was cut off."""
         async with asyncio.timeout(TIMEOUT_S):
             while True:
-                is_heard = False
                 for at_s, told in self.received:
-                    is_heard = is_heard or isinstance(told, bytes)
-                    if is_heard and isinstance(told, dict) and told["type"] == "clear":
+                    if _is(told, "clear"):
                         return at_s
                 await asyncio.sleep(0.005)
 
 
 def _parsed(data: str | bytes) -> Any:
     return json.loads(data) if isinstance(data, str) else data
+
+
+def _is(told: Any, kind: str) -> bool:
+    return isinstance(told, dict) and told["type"] == kind
+
+
+def _ms(shown: str) -> int:
+    return int(shown.split()[0])
 
 
 def button(page: Page, name: str) -> Locator:
@@ -117,19 +123,29 @@ async def test_it_talks_and_a_barge_in_silences_it(page: Page) -> None:
         await until_level(page, "user", lambda level: level > 0.3)
         await expect(line(page, "agent")).to_contain_text("Hello")
         await until_level(page, "agent", lambda level: level > 0.3)
-        await expect(page.locator("#answer-ms")).to_have_text(re.compile(r"\d+ ms"))
+        answer = page.locator("#answer-ms")
+        await expect(answer).to_have_text(re.compile(r"\d+ ms"))
+        # What the gateway measured, and then what the page took.
+        [told] = [told for _, told in frames.received if _is(told, "latency")]
+        assert 0 <= _ms(await answer.inner_text()) - told["first_audio_ms"] < 1000
         # The recording begins again: the user talks into the answer.
         cleared_s = await frames.until_cleared()
         await until_level(page, "agent", lambda level: level == 0)
         assert time.monotonic() - cleared_s < SILENCE_MS / 1000
         silence = page.locator("#silence-ms")
         await expect(silence).to_have_text(re.compile(r"\d+ ms"))
-        assert int((await silence.inner_text()).split()[0]) < SILENCE_MS
-        await expect(page.locator("#transcript .agent").first).to_contain_text("interrupted")
+        assert _ms(await silence.inner_text()) < SILENCE_MS
+        # The transcript ends where the user stopped to hear, though the whole text was there before.
+        cut = page.locator("#transcript .agent").first
+        await expect(cut).to_contain_text("interrupted")
+        kept = await cut.locator("p").inner_text()
+        assert kept.endswith("…")
+        assert LONG.text.startswith(kept.removesuffix("…").rstrip())
+        assert len(kept) < len(LONG.text)
         await expect(line(page, "user").first).to_contain_text("of speech")
         # The question stands before its answer, though its text comes later.
         await expect(page.locator("#transcript li").first).to_have_class("line user")
-        played = [told["frames"] for told in frames.all_sent("played") if told["clear"] == 1]
+        played = [told["frames"] for told in frames.all_sent("played") if told["clear"] == 0]
         assert played == sorted(played)
         heard = sum(len(data) for _, data in frames.received if isinstance(data, bytes)) // 2
         assert 0 < played[-1] <= heard
@@ -200,7 +216,7 @@ async def test_the_keyboard_is_enough(page: Page) -> None:
         await page.keyboard.press("Enter")
         await expect(page.locator("#connection")).to_have_text("Connected")
         await page.keyboard.press("Control+m")
-        await expect(button(page, "Unmute")).to_have_attribute("aria-pressed", "true")
+        await expect(button(page, "Unmute")).to_be_visible()
         await _tab_to(page, "text")
         await page.keyboard.type("Hello?")
         await page.keyboard.press("Enter")
@@ -269,7 +285,25 @@ async def test_every_control_has_a_name(page: Page) -> None:
         assert await page.locator("html[lang]").count() == 1
         ids = await page.locator("[id]").evaluate_all("all => all.map(one => one.id)")
         assert len(ids) == len(set(ids))
-        # Nothing is wider than a phone.
-        await page.set_viewport_size({"width": 360, "height": 740})
+        # Nothing is wider than the narrowest phone, or than a wide one at 400 %.
+        await page.set_viewport_size({"width": 320, "height": 568})
         width = await page.locator("html").evaluate("html => html.scrollWidth")
-        assert width == 360
+        assert width == 320
+
+
+FILL = """async () => {
+    const { Transcript } = await import("/static/transcript.js");
+    const [list, scroller] = ["transcript", "scroller"].map((id) => document.getElementById(id));
+    const transcript = new Transcript(list, scroller, () => {});
+    const said = (id, text) => transcript.said({ id, role: "agent", text, is_final: true });
+    for (let id = 1; id <= 1500; id++) said(id, `Sentence ${id}`);
+}"""
+
+
+async def test_a_long_call_does_not_grow_without_a_bound(page: Page) -> None:
+    async with served(page) as server:
+        await page.goto(server.url)
+        await page.evaluate(FILL)
+        await expect(page.locator("#transcript li")).to_have_count(1000)
+        await expect(line(page, "agent").last).to_have_text("Sentence 1500")
+        await expect(line(page, "agent").last).to_be_in_viewport()

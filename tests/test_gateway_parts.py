@@ -51,6 +51,22 @@ def test_a_clear_begins_a_new_count() -> None:
     assert lead.cleared() == 2
 
 
+def test_what_a_client_may_hold_is_cleared_and_nothing_else() -> None:
+    lead = Lead(8_000)
+    assert not lead.may_be_held(0.0), "nothing was sent"
+    lead.sent(1_600, 0.0)
+    assert lead.may_be_held(2.1), "it may be late"
+    assert not lead.may_be_held(2.3)
+    lead.reported(0, 1_500, 2.3)
+    assert lead.may_be_held(2.4), "by its own word"
+    lead.reported(0, 1_600, 2.4)
+    assert not lead.may_be_held(2.4), "all was heard"
+    lead.sent(800, 2.4)
+    assert lead.may_be_held(2.4)
+    lead.cleared()
+    assert not lead.may_be_held(2.4)
+
+
 def test_a_rate_limit_has_a_stock_that_fills_again() -> None:
     limit = RateLimit(10, 20, now_s=100.0)
     assert limit.allows(20, 100.0)
@@ -83,23 +99,29 @@ class Websocket(web.WebSocketResponse):
         self.taken.append(data)
 
 
+async def taken(websocket: Websocket, outbox: Outbox, count: int) -> list[str | bytes]:
+    """The next messages that are sent: audio, and the types of the others."""
+    sending = asyncio.create_task(outbox.send())
+    for _ in range(count):
+        websocket.room.release()
+    await until(lambda: len(websocket.taken) == count)
+    sending.cancel()
+    await asyncio.gather(sending, return_exceptions=True)
+    messages, websocket.taken = websocket.taken, []
+    return [one if isinstance(one, bytes) else json.loads(one)["type"] for one in messages]
+
+
 async def test_an_outbox_keeps_the_order_and_drops_audio_alone() -> None:
     websocket = Websocket()
     outbox = Outbox(websocket)
     outbox.put({"type": "state"})
     outbox.put_audio(b"\1\1")
     outbox.put_audio('{"event": "media"}')
-    outbox.drop_audio()
+    assert outbox.drop_audio()
+    assert not outbox.drop_audio()
     outbox.put({"type": "clear"})
     outbox.put_audio(b"\2\2")
-    sending = asyncio.create_task(outbox.send())
-    for _ in range(3):
-        websocket.room.release()
-    await until(lambda: len(websocket.taken) == 3)
-    sending.cancel()
-    await asyncio.gather(sending, return_exceptions=True)
-    kinds = [one if isinstance(one, bytes) else json.loads(one)["type"] for one in websocket.taken]
-    assert kinds == ["state", "clear", b"\2\2"]
+    assert await taken(websocket, outbox, 3) == ["state", "clear", b"\2\2"]
 
 
 async def test_an_outbox_refuses_whom_nothing_reaches() -> None:

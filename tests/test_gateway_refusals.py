@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,8 +15,11 @@ from aiohttp import ClientSession, TCPConnector
 from gateway_support import HELLO, SAID, Browser, gateway
 from neighbour import nothing_left
 from support import until
+from voicelane.gateway import CloseCode
 from voicelane.simulator import Faults
 
+TESTS = Path(__file__).parent
+DOCS = TESTS.parent / "docs"
 OPEN = HELLO | {"token": "right"}
 
 
@@ -117,15 +122,22 @@ async def test_full() -> None:
 
 async def test_more_audio_than_a_microphone_gives() -> None:
     async with gateway() as server, server.call() as other, server.call() as browser:
-        for _ in range(5):  # of which two seconds are in stock
-            await browser.websocket.send_bytes(bytes(48_000))
+
+        async def flood(seconds: int) -> None:
+            for _ in range(2 * seconds):
+                await browser.websocket.send_bytes(bytes(48_000))
+
+        await flood(4)  # as after a network that stood still
+        await browser.say(type="ping", id=1)
+        await browser.until("pong")
+        await flood(6)
         assert await browser.close_code() == 4429
         await answered(other)
 
 
 async def test_too_many_messages() -> None:
     async with gateway() as server, server.call() as browser:
-        for number in range(200):
+        for number in range(500):
             await browser.say(type="ping", id=number)
         assert await browser.close_code() == 4429
 
@@ -159,6 +171,22 @@ async def test_the_service_refuses() -> None:
         server.sim.faults = Faults(refuse_with_status=401)
         await browser.say(**HELLO)
         assert await browser.close_code() == 4502
+
+
+async def test_a_session_that_cannot_be_made() -> None:
+    async with gateway(turn_detections=("by magic",)) as server, server.browser() as browser:
+        await browser.say(**HELLO)
+        assert await browser.close_code() == 1011
+
+
+def test_every_close_code_is_documented_and_tested() -> None:
+    text = (DOCS / "gateway-protocol.md").read_text(encoding="utf-8").partition("## Close codes")[2]
+    documented = {int(code) for code in re.findall(r"^\| (\d{4}) \|", text, re.MULTILINE)}
+    # Of the websocket itself: no close frame, and a message that is too big.
+    assert documented == {int(code) for code in CloseCode} | {1006, 1009}
+    tests = "".join(path.read_text(encoding="utf-8") for path in TESTS.glob("test_gateway*.py"))
+    seen_otherwise = {1006}  # by a server that is killed, and as HTTP 503
+    assert [code for code in documented - seen_otherwise if str(code) not in tests] == []
 
 
 async def test_http() -> None:

@@ -74,6 +74,11 @@ class Service:
     ) -> list[Action]:
         return self.says("response.done", response={"id": response, "status": status, **more})
 
+    def writes(self, text: str, *, item_id: str = "i1", is_final: bool = False) -> list[Action]:
+        kind, field = ("done", "transcript") if is_final else ("delta", "delta")
+        event = {"item_id": item_id, field: text}
+        return self.says(f"response.audio_transcript.{kind}", **event)
+
     def speaks(self, **fields: Any) -> list[Action]:
         return self.conversation.handle_audio(Delta(**fields))
 
@@ -152,8 +157,64 @@ def test_a_service_that_truncates_by_itself_is_left_alone() -> None:
     service = Service(auto_truncate=True)
     service.creates()
     service.speaks()
+    service.writes("one two three four", is_final=True)
     service.head = Head("i1", 0, 480)
-    assert sent(service.says("input_audio_buffer.speech_started")) == []
+    actions = service.says("input_audio_buffer.speech_started")
+    assert sent(actions) == []
+    assert cuts(actions) == [("one two three four", "one")]
+
+
+def cuts(actions: list[Action]) -> list[tuple[str, str]]:
+    told = [a.payload for a in actions if isinstance(a, Emit) and a.event == "transcript_cut"]
+    return [(payload["text"], payload["heard_text"]) for payload in told]
+
+
+def test_a_transcript_ends_where_the_listener_stopped_hearing() -> None:
+    service = Service()
+    service.creates()
+    for item_id in ("i1", "i2"):
+        item = {"id": item_id, "type": "message", "role": "assistant", "content": []}
+        service.says("conversation.item.created", item=item)
+    service.speaks()
+    service.writes("one two three four", is_final=True)
+    service.speaks(item_id="i2")
+    service.writes("five six", item_id="i2")
+    service.finishes()
+    # Long after the text was complete. Of the second item nothing was heard.
+    service.head = Head("i1", 0, 760)
+    actions = service.says("input_audio_buffer.speech_started")
+    assert cuts(actions) == [("one two three four", "one two three")]
+    assert texts(service.history) == [("assistant", "one two three")]
+    assert cuts(service.says("input_audio_buffer.speech_started")) == []
+
+
+def test_a_text_that_is_completed_after_the_cut_is_cut_again() -> None:
+    service = Service()
+    service.creates()
+    item = {"id": "i1", "type": "message", "role": "assistant", "content": []}
+    service.says("conversation.item.created", item=item)
+    service.speaks()
+    service.writes("one two")
+    service.speaks(item_id="i2")
+    service.writes("five six", item_id="i2")
+    service.head = Head("i1", 0, 500)
+    actions = service.says("input_audio_buffer.speech_started")
+    assert cuts(actions) == [("one two", "one"), ("five six", "")]
+    service.conversation.abandon()
+    assert texts(service.history) == [("assistant", "one")]
+    done = service.writes("one two three four", is_final=True)
+    assert [type(action) for action in done] == [Emit, Emit]
+    assert cuts(done) == [("one two three four", "one two")]
+
+
+def test_what_was_heard_to_its_end_is_not_cut() -> None:
+    service = Service()
+    service.creates()
+    service.speaks(num_frames=24_001)  # no whole number of milliseconds
+    service.writes("one two", is_final=True)
+    service.head = Head("i1", 0, 1000)
+    actions = service.says("input_audio_buffer.speech_started")
+    assert (sent(actions), cuts(actions)) == ([], [])
 
 
 def test_a_cancel_is_sent_only_where_a_response_is_active_and_the_service_does_not_cancel() -> None:

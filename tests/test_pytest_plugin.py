@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from documents import blocks
 
 pytest_plugins = ["pytester"]
 
@@ -33,12 +36,15 @@ def test_fixtures(pytester: pytest.Pytester) -> None:
         "[pytest]\nasyncio_mode = strict\nfilterwarnings = error\n"
         "asyncio_default_fixture_loop_scope = function\n"
     )
-    pytester.makeconftest('pytest_plugins = ["voicelane.simulator.pytest_plugin"]')
-    pytester.makefile(".yaml", yes="turns:\n- say: Indeed.\nexpect:\n  events: [response.create]\n")
+    # What the documents say to write.
+    conftest, test, *_ = blocks(Path("docs/testing-with-the-simulator.md"))
+    pytester.makeconftest(conftest.text)
+    said = "turns:\n- say: Indeed.\nexpect:\n  events: [response.create]\n"
+    pytester.makefile(".yaml", yes=said, greeting=said)
     marked = TESTS.replace("import pytest", "import pytest\npytestmark = pytest.mark.asyncio", 1)
-    pytester.makepyfile(marked)
+    pytester.makepyfile(test_marked=marked, test_documented=test.text)
     result = pytester.runpytest_subprocess("--strict-markers", "-p", "no:cacheprovider")
-    result.assert_outcomes(passed=3, errors=1)
+    result.assert_outcomes(passed=4, errors=1)
     result.stdout.fnmatch_lines(
         ["*connection 1: expected event 1, *response.create*session.update*"]
     )

@@ -118,7 +118,14 @@ class CallFunction:
 
 @dataclass(frozen=True, slots=True)
 class MCPApprovalRequest:
-    """Ask whether an MCP server's tool may be called, and tell `ToolCalls.answer_approval`."""
+    """Ask whether an MCP server's tool may be called, and tell `ToolCalls.answer_approval`.
+
+    Attributes:
+        id: the service's, of the request.
+        server_label: the server.
+        name: the tool.
+        arguments: the model's JSON text.
+    """
 
     id: str
     server_label: str

@@ -1,15 +1,13 @@
 """What can go wrong with a session.
 
-::
-
     VoiceLiveError
     ├── ConnectError              the connection could not be made
     │   ├── AuthenticationError   401 or 403: key, token or role
     │   └── ConnectTimeoutError   no answer in time (also a TimeoutError)
     ├── SessionNotReadyError      connected, but no session (also a RuntimeError)
     ├── ConnectionLostError       an open connection ended
-    ├── PlaybackEndedError        ``recv`` of a playback track that was stopped
-    ├── ServiceError              an ``error`` event of the service
+    ├── PlaybackEndedError        recv of a playback track that was stopped
+    ├── ServiceError              an error event of the service
     └── ToolError                 raised by a tool, to tell the model why it failed
 
 ``error`` handlers get an `ErrorText`: a str with the exception behind it.
@@ -88,9 +86,12 @@ class ErrorText(str):
 
 
 class ConnectError(VoiceLiveError):
-    """The connection could not be made; ``status`` is the HTTP status where there was an answer.
+    """The connection could not be made.
 
-    ``retry_after_s`` is how long the service asked to be left alone (``Retry-After``).
+    Args:
+        message: what went wrong.
+        status: the HTTP status where there was an answer.
+        retry_after_s: how long the service asked to be left alone (``Retry-After``).
     """
 
     def __init__(
@@ -122,9 +123,12 @@ class SessionNotReadyError(VoiceLiveError, RuntimeError):
 
 
 class ConnectionLostError(VoiceLiveError):
-    """An open connection ended; ``code`` is the websocket close code, 1006 where there was none.
+    """An open connection ended.
 
-    ``by_us``: this side closed it, mostly for what the service sent.
+    Args:
+        code: the websocket close code, 1006 where there was none (RFC 6455, 7.4.1).
+        reason: the close reason.
+        by_us: this side closed it, mostly for what the service sent.
     """
 
     def __init__(self, code: int, reason: str = "", by_us: bool = False) -> None:
@@ -147,7 +151,15 @@ class ConnectionLostError(VoiceLiveError):
 
 
 class ServiceError(VoiceLiveError):
-    """An ``error`` event: ``code``, ``param`` and ``event_id`` (of the client event) as it gave them."""
+    """An ``error`` event of the service, as it gave it.
+
+    Args:
+        message: for people.
+        code: such as "invalid_value".
+        param: the parameter that it blames.
+        event_id: the client event that it blames.
+        kind: the event's ``error.type``, such as "server_error".
+    """
 
     def __init__(
         self,

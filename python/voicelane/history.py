@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,12 +76,6 @@ class History:
         if item_id in self._items:
             self._items[item_id].text = text
 
-    def cut(self, item_id: str, heard_share: float) -> None:
-        """Keeps of an item's text what was heard: so many of its words, by the share of its audio."""
-        if item_id in self._items:
-            words = self._items[item_id].text.split(" ")
-            self._items[item_id].text = " ".join(words[: int(len(words) * heard_share)])
-
     def remove(self, item_id: str) -> None:
         """Forgets an item."""
         self._items.pop(item_id, None)
@@ -97,3 +92,34 @@ def _text_of(content: object) -> str:
         part.get("text") or part.get("transcript") for part in parts if isinstance(part, Mapping)
     )
     return " ".join(str(text) for text in texts if text)
+
+
+def user_item(content: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """What the user says, with an id of ours: so the item is known before the service has confirmed it."""
+    item_id = f"item_{secrets.token_hex(10)}"
+    return {"id": item_id, "type": "message", "role": "user", "content": list(content)}
+
+
+def input_text(message: str) -> dict[str, Any]:
+    """A text as a part of what the user says.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    return {"type": "input_text", "text": _checked(message)}
+
+
+def assistant_item(message: str) -> dict[str, Any]:
+    """What the agent says.
+
+    Raises:
+        TypeError: it is no text.
+    """
+    content = [{"type": "text", "text": _checked(message)}]
+    return {"type": "message", "role": "assistant", "content": content}
+
+
+def _checked(message: str) -> str:
+    if not isinstance(message, str):
+        raise TypeError(f"message: expected a str, got {type(message).__name__}")
+    return message

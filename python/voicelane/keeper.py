@@ -10,6 +10,7 @@ from typing import Any
 from .errors import ErrorText, VoiceLiveError
 from .link import Link
 from .logs import session_logger
+from .open_session import OpenSession
 from .reconnect import ReconnectPolicy
 
 _log = session_logger(__name__)
@@ -25,9 +26,8 @@ class Keeper:
     Args:
         policy: decides what is tried again, and when.
         open_link: opens a fresh link that knows the conversation.
-        swap: makes a fresh link the session's.
-        is_pause: whether nobody speaks.
         lost: is told that there is no connection for now.
+        ended: is told that there will be none, and why.
         emit: tells the handlers.
     """
 
@@ -35,45 +35,54 @@ class Keeper:
         self,
         policy: ReconnectPolicy,
         open_link: Callable[[], Awaitable[Link]],
-        swap: Callable[[Link], Awaitable[None]],
-        is_pause: Callable[[], bool],
         lost: Callable[[], None],
+        ended: Callable[[VoiceLiveError | None], None],
         emit: Callable[[str, Any], None],
     ) -> None:
         self._policy = policy
         self._open_link = open_link
-        self._swap = swap
-        self._is_pause = is_pause
         self._lost = lost
+        self._ended = ended
         self._emit = emit
 
-    async def keep(self, link: Link) -> VoiceLiveError | None:
-        """Returns when the connection is lost for good; the error says why."""
+    async def keep(self, session: OpenSession) -> None:
+        """Returns when the connection is lost for good, and that was told."""
+        try:
+            error = await self._keep(session)
+        except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
+            _log.error("The session met a fault of voicelane itself", exc_info=fault)
+            error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
+            self._emit("error", ErrorText(error, error))
+            await session.link.close()  # it may be well
+        session.give_up()
+        self._ended(error)
+
+    async def _keep(self, session: OpenSession) -> VoiceLiveError | None:
         while True:
             fresh, error = None, None
-            if await self._expires(link):
-                fresh = await self._open_beside(link)
+            if await self._expires(session):
+                fresh = await self._open_beside(session.link)
             if fresh is None:
-                error = link.task.result()
+                error = session.link.task.result()
                 fresh = await self._reconnect(error) if error is not None else None
                 if fresh is None:
                     return error
             try:
-                await self._swap(fresh)
+                await session.swap(fresh)
             except BaseException:
                 await fresh.close()
                 raise
-            link = fresh
             if error is not None:
                 self._emit("reconnected", {})
 
-    async def _expires(self, link: Link) -> bool:
+    async def _expires(self, session: OpenSession) -> bool:
         """Waits until the link has ended (False), or is to be renewed and there is a pause (True)."""
+        link = session.link
         renew_s = self._renewal_delay_s(link)
         await asyncio.wait({link.task}, timeout=renew_s)
         while not link.task.done():
             left_s = (link.expires_at_s or 0) - time.time()
-            if self._is_pause() or left_s < _LAST_CALL_S:
+            if session.is_pause or left_s < _LAST_CALL_S:
                 return True
             await asyncio.wait({link.task}, timeout=_PAUSE_POLL_S)
         return False

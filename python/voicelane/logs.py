@@ -14,6 +14,8 @@ from typing import Any
 
 from .observer import Observer
 
+__all__ = ["keep_frames_out"]
+
 # What an event's payload has that may be logged: ids, states, counts and durations; never a text.
 _LOGGED_KEYS = (
     "status",

@@ -10,6 +10,7 @@ from .config import AzureVoiceLiveConfig
 from .errors import ErrorText
 from .uplink import Uplink
 
+_MAX_CHUNK_MS = 100
 _TOO_SLOW = "the network is too slow, dropping the oldest audio"
 
 
@@ -25,7 +26,7 @@ class Microphone:
         emit: tells the handlers what is wrong.
 
     Raises:
-        ValueError: a rate or a number of channels that is not supported.
+        ValueError: a rate, a number of channels or a chunk that is not supported.
     """
 
     def __init__(
@@ -42,6 +43,8 @@ class Microphone:
                 "input_audio_echo_cancellation: expected one channel, the microphone's, "
                 f"got {config.input_channels}: a reference from the client is not supported yet"
             )
+        if not 1 <= chunk_ms <= _MAX_CHUNK_MS:
+            raise ValueError(f"chunk_ms: expected 1 to {_MAX_CHUNK_MS}, got {chunk_ms!r}")
         self._config = config
         self._chunk_ms = chunk_ms
         self._uplink = uplink

@@ -66,3 +66,8 @@ class OpenCalls:
             call.is_wanted = False
             if call.reply is not None:
                 call.reply.finish("cancelled")
+
+    def clear(self) -> None:
+        """Forgets everything: the next session is another conversation."""
+        self._calls.clear()
+        self._silenced_group = None

@@ -46,13 +46,13 @@ class PlaybackTrack(EventEmitter):
 
     Events, for `on`:
 
-    ================  ===============================================================================
-    ``speech_started``  the first frame of an utterance was handed out
-    ``speech_ended``    the last one was, and `grace_ms` of silence after it; `PlaybackPosition`. An
-                        utterance ends where `PlaybackBuffer.finish` or ``interrupt`` ended it: a
-                        buffer that ran dry goes on
-    ``ended``           `stop` was called
-    ================  ===============================================================================
+    | event | when |
+    | --- | --- |
+    | ``speech_started`` | the first frame of an utterance was handed out |
+    | ``speech_ended`` | the last one was, and `grace_ms` of silence after it; `PlaybackPosition` |
+    | ``ended`` | `stop` was called |
+
+    An utterance ends where `PlaybackBuffer.finish` or ``interrupt`` ended it: a buffer that ran dry goes on.
 
     Args:
         playback: where the frames come from; this track is its only reader.

@@ -33,10 +33,15 @@ class Playout:
         emit: Callable[[str, Any], None],
     ) -> None:
         self.agent_is_heard = False
-        self._playback = playback
+        self._rate_hz = rate_hz
         self._metrics = metrics
         self._emit = emit
-        self._head = PlayHeadWatch(playback, rate_hz)
+        self.play_through(playback)
+
+    def play_through(self, playback: PlaybackBuffer) -> None:
+        """This buffer takes what is said from now on. While a session is connected it stays the same."""
+        self.playback = playback
+        self._head = PlayHeadWatch(playback, self._rate_hz)
 
     def user_speech_ended(self) -> None:
         """The user waits for an answer from now on."""
@@ -47,39 +52,39 @@ class Playout:
     def begins(self, frames: int) -> None:
         """The first audio of an answer is in the buffer: so many frames of it."""
         self._metrics.first_audio.stop(time.monotonic())
-        stats = self._playback.stats()
+        stats = self.playback.stats()
         before = stats["played_frames"] + stats["buffered_frames"] - frames
         self._head.when(Progress.HEARD, before + 1, self._started)
 
     def is_complete(self, *, is_declared: bool) -> None:
         """The last audio of an answer is in the buffer, which knows that or is told now."""
         if not is_declared:
-            self._playback.finish()
+            self.playback.finish()
         self.when_passed(self._ended)
 
     def when_passed(self, reached: Callable[[], None]) -> None:
         """Calls back once everything that is in the buffer now was heard, or dropped."""
-        self._head.when(Progress.PASSED, self._playback.stats()["written_frames"], reached)
+        self._head.when(Progress.PASSED, self.playback.stats()["written_frames"], reached)
 
     def interrupt(self, done: Interrupted | None = None) -> None:
         """Drops what was not heard yet, unless that was done."""
         if done is not None:
             unheard, dropped = done.unheard_frames > 0, done.dropped_before_frames
         else:
-            unheard = self._playback.buffered_ms > 0
+            unheard = self.playback.buffered_ms > 0
             dropped = self._head.progress()[Progress.DROPPED]
         if unheard:
             self._metrics.silence.start(time.monotonic())
             self._head.when(Progress.DROPPED, dropped + 1, self._silent)
         if done is None:
-            self._playback.interrupt(fade_ms=INTERRUPT_FADE_MS)
+            self.playback.interrupt(fade_ms=INTERRUPT_FADE_MS)
         self._head.give_up(Progress.HEARD)
         self._head.check()
         self._ended()
 
     def close(self) -> None:
         """Drops everything and ends the watch."""
-        self._playback.clear()
+        self.playback.clear()
         self._head.close()
         self._ended()
 

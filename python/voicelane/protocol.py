@@ -9,6 +9,7 @@ import base64
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
+from itertools import dropwhile
 from typing import Any, Protocol
 
 from .actions import (
@@ -387,26 +388,18 @@ class Conversation:
         return actions + self._truncate(interrupted.position if interrupted else self._play_head())
 
     def _truncate(self, head: PlayHead) -> list[Action]:
-        item_id = head.item_id or ""
-        received_ms = self._received_ms(item_id)
-        self._received_frames.pop(item_id, None)
-        # Unheard, or heard to its end: nothing to cut. The service refuses an end beyond the audio.
-        heard_ms = self._heard_ms(head)
-        if not 0 < heard_ms < received_ms:
-            return []
-        self._transcripts.cut(item_id, heard_ms / received_ms)
-        if self._turn_detection.get("auto_truncate"):
-            return []
-        return [
-            Send(
-                {
-                    "type": "conversation.item.truncate",
-                    "item_id": head.item_id,
-                    "content_index": head.content_index,
-                    "audio_end_ms": heard_ms,
-                }
-            )
-        ]
+        """Tells how much was heard of each item that will not be heard to its end."""
+        received_ms = {item_id: self._received_ms(item_id) for item_id in self._received_frames}
+        self._received_frames.clear()
+        actions: list[Action] = []
+        for item_id in dropwhile(lambda item_id: item_id != head.item_id, received_ms):
+            heard_ms = self._heard_ms(head) if item_id == head.item_id else 0
+            if heard_ms >= received_ms[item_id]:
+                continue
+            actions += self._transcripts.cut(item_id, heard_ms / received_ms[item_id])
+            if heard_ms and not self._turn_detection.get("auto_truncate"):
+                actions.append(_truncation(item_id, head.content_index, heard_ms))
+        return actions
 
     def _heard_share(self, head: PlayHead, item_id: str) -> float:
         received_ms = self._received_ms(item_id)
@@ -417,8 +410,9 @@ class Conversation:
     def _heard_ms(self, head: PlayHead) -> int:
         return max(0, head.audio_end_ms - round(self._listener_lag_ms()))
 
-    def _received_ms(self, item_id: str) -> float:
-        return self._received_frames.get(item_id, 0) * 1000 / self._sample_rate_hz
+    def _received_ms(self, item_id: str) -> int:
+        # In whole milliseconds, as what was heard: an item that was heard to its end is not cut.
+        return self._received_frames.get(item_id, 0) * 1000 // self._sample_rate_hz
 
 
 def trim_to_whole_samples(text: bytes) -> bytes | None:
@@ -444,6 +438,17 @@ def _service_error(details: Mapping[str, Any], unsaid: str) -> ServiceError:
         param=details.get("param"),
         event_id=details.get("event_id"),
         kind=details.get("type"),
+    )
+
+
+def _truncation(item_id: str, content_index: int, audio_end_ms: int) -> Send:
+    return Send(
+        {
+            "type": "conversation.item.truncate",
+            "item_id": item_id,
+            "content_index": content_index,
+            "audio_end_ms": audio_end_ms,
+        }
     )
 
 

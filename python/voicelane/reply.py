@@ -12,8 +12,6 @@ from .errors import VoiceLiveError
 class Reply:
     """An answer of the agent. Awaiting it waits until it was played, or cut off, to its end.
 
-    ::
-
         reply = await model.send_text_message("What time is it?")
         await reply
         print(reply.text, reply.status)

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import os
-import secrets
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from ._core import PlaybackBuffer
-from .actions import Send
 from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
-from .emitter import EventEmitter
 from .errors import ErrorText, SessionNotReadyError, VoiceLiveError
-from .event_stream import EventStream
-from .events import typed
 from .executor import Executor
-from .history import History
+from .history import History, assistant_item, input_text, user_item
 from .keeper import Keeper
 from .link import Link
 from .logs import SessionLog, session_logger
@@ -31,8 +26,9 @@ from .playout import Playout
 from .protocol import Conversation
 from .reconnect import ReconnectPolicy
 from .reply import Reply
+from .session_events import SessionEvents
 from .tools import ToolSet
-from .transport import ConnectOptions, TransportName, choose, open_transport
+from .transport import ConnectOptions, OpenTransport, TransportName, choose, open_transport
 from .uplink import Uplink
 
 if TYPE_CHECKING:
@@ -45,13 +41,10 @@ DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 _SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
-_MAX_CHUNK_MS = 100
 
 
-class AzureVoiceLive(EventEmitter):
+class AzureVoiceLive(SessionEvents):
     """A real-time voice session: microphone samples in, the agent's speech and events out.
-
-    ::
 
         async with AzureVoiceLive(model="gpt-realtime") as model:
             model.on("realtime_model_transcription", print)
@@ -67,7 +60,8 @@ class AzureVoiceLive(EventEmitter):
             neither, azure-identity's default chain is used.
         tools: what the model may call: functions, `Tool`, `MCPServer`; or a `ToolSet` of them.
         transport: "native" is the Rust engine, "sdk" azure-ai-voicelive's connection; "auto" is what the
-            environment's ``VOICELANE_TRANSPORT`` names, else "native" (on Windows "sdk").
+            environment's ``VOICELANE_TRANSPORT`` names, else "native" (on Windows "sdk"). Or what opens one
+            of your own: `transport.OpenTransport`.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets.
         input_channels: channels of it, interleaved.
         chunk_ms: how much audio one message carries, 1 to 100: more of it is less work and more delay.
@@ -92,7 +86,7 @@ class AzureVoiceLive(EventEmitter):
         config: AzureVoiceLiveConfig | None = None,
         credential: Any = None,
         tools: ToolSet | Iterable[Any] = (),
-        transport: TransportName = "auto",
+        transport: TransportName | OpenTransport = "auto",
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
         chunk_ms: int = 20,
@@ -106,17 +100,12 @@ class AzureVoiceLive(EventEmitter):
         self._owns_credential = credential is None
         self.credential = resolve_credential(credential, api_key)
         del api_key  # from the tracebacks of what is refused below
-        self._transport_name = choose(transport)
+        self._transport = choose(transport)
         if not connect_timeout_s > 0:
             raise ValueError(f"connect_timeout_s: expected more than 0, got {connect_timeout_s!r}")
-        if not 1 <= chunk_ms <= _MAX_CHUNK_MS:
-            raise ValueError(f"chunk_ms: expected 1 to {_MAX_CHUNK_MS}, got {chunk_ms!r}")
         self.model = model
         self.config = config or AzureVoiceLiveConfig()
         self.endpoint = endpoint or os.environ.get(ENDPOINT_VARIABLE) or DEFAULT_ENDPOINT
-        self.playback = PlaybackBuffer(
-            self.config.output_rate_hz, encoding=self.config.output_encoding
-        )
         self.audio_track: Any = None
         # How much of what was read from `playback` is still to be heard, where who reads it is no speaker
         # but sends it to one: the agent is told to have said so much less when it is cut off.
@@ -135,12 +124,10 @@ class AzureVoiceLive(EventEmitter):
         self._keeper = Keeper(
             reconnect or ReconnectPolicy(),
             open_link=self._open_link,
-            swap=self._swap,
-            is_pause=self._is_pause,
             lost=self._session_ready_event.clear,
+            ended=self._lost_for_good,
             emit=self.emit,
         )
-        self._link: Link | None = None
         self._uplink = Uplink()
         self._history = History()
         self._open_calls = OpenCalls()
@@ -158,7 +145,9 @@ class AzureVoiceLive(EventEmitter):
             self._uplink,
             self.emit,
         )
-        self._playout = self._playout_of(self.playback)
+        rate_hz = self.config.output_rate_hz
+        playback = PlaybackBuffer(rate_hz, encoding=self.config.output_encoding)
+        self._playout = Playout(playback, rate_hz, self._metrics, self.emit)
         self._executor = Executor(
             self._uplink,
             self._playout,
@@ -167,7 +156,6 @@ class AzureVoiceLive(EventEmitter):
             self.emit,
             self._observer,
         )
-        self._streams: list[EventStream] = []
 
     def __getstate__(self) -> NoReturn:
         raise TypeError(
@@ -175,6 +163,11 @@ class AzureVoiceLive(EventEmitter):
         )
 
     # --- what it is --------------------------------------------------------------------------
+
+    @property
+    def playback(self) -> PlaybackBuffer:
+        """What the agent says, to be read by who plays it."""
+        return self._playout.playback
 
     @property
     def session_ready(self) -> bool:
@@ -212,6 +205,10 @@ class AzureVoiceLive(EventEmitter):
         self._executor.tool_runner.tools = ToolSet.of(tools)
 
     @property
+    def _link(self) -> Link | None:
+        return self._session.link if self._session else None
+
+    @property
     def _agent_speaking(self) -> bool:
         return self._playout.agent_is_heard
 
@@ -224,14 +221,6 @@ class AzureVoiceLive(EventEmitter):
         self._instructions = getattr(agent, "instructions", None) or DEFAULT_INSTRUCTIONS
 
     # --- connect and close -------------------------------------------------------------------
-
-    def _play_through(self, playback: PlaybackBuffer) -> None:
-        # A host that plays the audio itself brings something that acts like a buffer, before `connect`.
-        self.playback = playback
-        self._playout = self._executor.playout = self._playout_of(playback)
-
-    def _playout_of(self, playback: PlaybackBuffer) -> Playout:
-        return Playout(playback, self.config.output_rate_hz, self._metrics, self.emit)
 
     async def connect(self) -> None:
         """Connects and waits until the service has accepted the session.
@@ -249,7 +238,8 @@ class AzureVoiceLive(EventEmitter):
             await self._connect()
 
     async def _connect(self) -> None:
-        self._check_process()
+        if self._session is not None:
+            self._session.check_process()
         async with self._connect_lock:
             await self._cleanup_session()
             self._observer.ended(None)
@@ -268,9 +258,16 @@ class AzureVoiceLive(EventEmitter):
             except BaseException as error:
                 self._observer.ended(error)
                 raise
-            self._use(link)
-            keeper = asyncio.create_task(self._keep(link), name="azure-voice-live-keeper")
-            self._session = OpenSession(link, keeper)
+            session = self._session = OpenSession(
+                link,
+                self._uplink,
+                self._history,
+                self._executor,
+                self._metrics,
+                self._connected,
+            )
+            keeper = asyncio.create_task(self._keeper.keep(session), name="azure-voice-live-keeper")
+            session.tasks.append(keeper)
 
     async def aclose(self) -> None:
         """Closes the connection and ends every task. Idempotent. In a forked child it does nothing."""
@@ -286,9 +283,7 @@ class AzureVoiceLive(EventEmitter):
             await self.credential.close()
         if was_open and self._ended is None:
             self.emit("closed", {"error": None})
-        for stream in self._streams:
-            stream.end()
-        self._streams.clear()
+        self.end_streams()
         try:
             async with asyncio.timeout(_HANDLER_DRAIN_S):
                 await self.drain_handlers()
@@ -315,29 +310,16 @@ class AzureVoiceLive(EventEmitter):
 
     async def _cleanup_session(self) -> None:
         session, self._session = self._session, None
-        link, self._link = self._link, None
         self._session_ready_event.clear()
         self.microphone.feed.is_open = False
-        self._ended = None if session is not None and not self._closing else self._ended
         if session is None:
             return
-        for task in session.tasks:
-            task.cancel()
-        try:
-            await asyncio.gather(*session.tasks, return_exceptions=True)
-            if link is not None:
-                await link.stop()
-            await self._executor.tool_runner.aclose()  # only now: the reader starts calls
-        finally:
-            self._open_calls.silence(None)
-            if link is not None:
-                for reply in link.conversation.abandon():
-                    reply.finish("cancelled")
-                await link.close()
-            self._playout.close()
+        if not self._closing:
+            self._ended = None
+        await session.close()
         self._uplink.clear()
         self._history.clear()
-        self._open_calls = OpenCalls()
+        self._open_calls.clear()
         self.microphone.reset()
 
     # --- the connection ----------------------------------------------------------------------
@@ -355,7 +337,7 @@ class AzureVoiceLive(EventEmitter):
             ca_file=self._ca_file,
             allow_insecure=self._allow_insecure,
         )
-        transport = await open_transport(self._transport_name, options, self.playback)
+        transport = await open_transport(self._transport, options, self.playback)
         conversation = Conversation(
             lambda: self.playback.position,
             sample_rate_hz=self.config.output_rate_hz,
@@ -382,53 +364,19 @@ class AzureVoiceLive(EventEmitter):
             raise
         return link
 
-    def _use(self, link: Link) -> None:
-        self._link = link
+    def _connected(self, link: Link) -> None:
         self._ended = None
-        link.start()
         self._session_ready_event.set()
         # Also while a lost connection is made again: the last seconds are kept, for the next one.
         self.microphone.feed.is_open = self.config.has_audio
         self._observer.connected(link.session_id)
 
-    async def _swap(self, link: Link) -> None:
-        """Takes a fresh link in place of one that is lost or about to expire."""
-        old = self._link
-        assert self._session is not None
-        assert old is not None
-        await old.stop()
-        asked_again = old.conversation.abandon()
-        self._uplink.forget_events(but_items_beside=link.replayed_ids)
-        self._session.link = link
-        self._use(link)
-        self._metrics.num_reconnects += 1
-        if asked_again:
-            self.playback.clear()
-        for reply in asked_again:
-            self._executor.obey(link, link.conversation.request_response(reply))
-        await old.close()
-
-    async def _keep(self, link: Link) -> None:
-        try:
-            error: VoiceLiveError | None = await self._keeper.keep(link)
-        except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
-            _log.error("The session met a fault of voicelane itself", exc_info=fault)
-            error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
-            self.emit("error", ErrorText(error, error))
-            if self._link is not None:  # it may be well
-                await self._link.close()
+    def _lost_for_good(self, error: VoiceLiveError | None) -> None:
         self._session_ready_event.clear()
         self.microphone.feed.is_open = False
         self._ended = error
-        for reply in self._link.conversation.abandon() if self._link else ():
-            reply.finish("incomplete")
-        self.playback.finish()
         self.emit("closed", {"error": str(error)})
         self._observer.ended(error)
-
-    def _is_pause(self) -> bool:
-        quiet = self._link is None or self._link.conversation.is_quiet
-        return quiet and self.playback.is_idle
 
     async def update_session(self, **changes: Any) -> None:
         """Changes settings in the course of the session, and waits until the service accepted them.
@@ -442,7 +390,7 @@ class AzureVoiceLive(EventEmitter):
             ServiceError: the service refused the change.
             SessionNotReadyError: there is no session, or the service did not answer in time.
         """
-        link = await self._ready_link()
+        link = (await self._ready()).link
         tools = ToolSet.of(changes.pop("tools") or ()) if "tools" in changes else None
         link.catch_up()
         session = self.config.session_changes(
@@ -481,25 +429,21 @@ class AzureVoiceLive(EventEmitter):
 
     async def flush_audio(self) -> None:
         """Waits until everything taken so far was handed to the connection, or the connection ended."""
-        session = self._session
-        if session is None or not session.is_here:
-            return
-        empty = asyncio.create_task(self._uplink.wait_empty())
-        try:
-            await asyncio.wait({empty, *session.tasks}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            empty.cancel()
+        if self._session is not None and self._session.is_here:
+            await self._session.wait_sent()
 
-    async def commit_audio(self) -> None:
+    async def commit_audio(self) -> Reply:
         """Push-to-talk: what was said since the last commit is the user's turn. Asks for the answer.
+
+        Awaiting what it returns waits until the answer was heard.
 
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        link = await self._ready_link()
+        session = await self._ready()
         self.microphone.flush()
-        self._executor.obey(link, [Send({"type": "input_audio_buffer.commit"})])
-        self._executor.obey(link, link.conversation.request_response(Reply()))
+        session.send({"type": "input_audio_buffer.commit"})
+        return session.ask(Reply())
 
     async def clear_audio(self) -> None:
         """Push-to-talk: forgets what was said since the last commit.
@@ -507,9 +451,9 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        link = await self._ready_link()
+        session = await self._ready()
         self.microphone.flush()
-        self._executor.obey(link, [Send({"type": "input_audio_buffer.clear"})])
+        session.send({"type": "input_audio_buffer.clear"})
 
     async def send_message(self, message: str) -> Reply:
         """Has the agent say exactly this text. Awaiting what it returns waits until it was heard.
@@ -517,9 +461,8 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        content = [{"type": "text", "text": _text(message)}]
-        item = {"type": "message", "role": "assistant", "content": content}
-        return await self._ask(Reply({"pre_generated_assistant_message": item}))
+        item = assistant_item(message)
+        return (await self._ready()).ask(Reply({"pre_generated_assistant_message": item}))
 
     async def send_text_message(self, message: str) -> Reply:
         """Says this text as the user. Awaiting what it returns waits until the answer was heard.
@@ -527,7 +470,7 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        return await self.send_content([{"type": "input_text", "text": _text(message)}])
+        return await self.send_content([input_text(message)])
 
     async def send_content(self, content: Sequence[Mapping[str, Any]]) -> Reply:
         """Says this as the user: texts and images as the service has them (``input_image``).
@@ -535,7 +478,9 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        return await self._ask(Reply(), _user_item(content))
+        session = await self._ready()
+        session.tell(user_item(content))
+        return session.ask(Reply())
 
     async def add_content(self, content: Sequence[Mapping[str, Any]]) -> None:
         """As `send_content`, for the next answer: asks for none.
@@ -543,34 +488,24 @@ class AzureVoiceLive(EventEmitter):
         Raises:
             SessionNotReadyError: there is no session, and none within 5 s.
         """
-        self._tell(await self._ready_link(), _user_item(content))
+        (await self._ready()).tell(user_item(content))
 
     async def interrupt(self) -> None:
         """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
         self.catch_up()
-        if self._link is not None and not self._closing:
-            self._executor.obey(self._link, self._link.conversation.interrupt())
+        if self._session is not None and not self._closing:
+            self._session.interrupt()
 
     def catch_up(self) -> None:
         """Emits what the service has said by now. For who reads `playback` where the order of audio and
         events counts: audio is there the moment it comes, its events when the event loop has a turn.
         """
-        if self._link is not None and not self._closing:
-            self._link.catch_up()
+        if self._session is not None and not self._closing:
+            self._session.link.catch_up()
 
-    async def _ask(self, reply: Reply, item: Mapping[str, Any] | None = None) -> Reply:
-        link = await self._ready_link()
-        if item is not None:
-            self._tell(link, item)
-        self._executor.obey(link, link.conversation.request_response(reply))
-        return reply
-
-    def _tell(self, link: Link, item: Mapping[str, Any]) -> None:
-        self._history.add(item)
-        self._executor.obey(link, [Send({"type": "conversation.item.create", "item": item})])
-
-    async def _ready_link(self) -> Link:
-        self._check_process()
+    async def _ready(self) -> OpenSession:
+        if self._session is not None:
+            self._session.check_process()
         # A closed session will not become ready by waiting.
         timeout_s = 0 if self._closing else _SEND_READY_TIMEOUT_S
         try:
@@ -581,15 +516,8 @@ class AzureVoiceLive(EventEmitter):
             raise SessionNotReadyError(
                 "No active Azure Voice Live session after maximum retries"
             ) from None
-        assert self._link is not None, "a ready session has a link"
-        return self._link
-
-    def _check_process(self) -> None:
-        if self._session is not None and not self._session.is_here:
-            raise SessionNotReadyError(
-                "expected a session of this process, got one of the process that this was forked from: "
-                "connect another one in the child"
-            )
+        assert self._session is not None, "what is ready is there"
+        return self._session
 
     # --- events and figures ------------------------------------------------------------------
 
@@ -599,15 +527,6 @@ class AzureVoiceLive(EventEmitter):
             self._metrics.num_errors += 1
         self._observer.emitted(event, payload)
         super().emit(event, payload)
-        if self._streams and (event_object := typed(event, payload)) is not None:
-            for stream in self._streams:
-                stream.put(event_object)
-
-    def events(self) -> EventStream:
-        """The events from now on, as an async iterator of the dataclasses of `voicelane.events`."""
-        stream = EventStream()
-        self._streams.append(stream)
-        return stream
 
     def stats(self) -> dict[str, Any]:
         """What the session measured so far, over all its connections.
@@ -620,15 +539,3 @@ class AzureVoiceLive(EventEmitter):
 
     def _counts(self) -> Mapping[str, float]:
         return self._metrics.counts(self._uplink, self.playback)
-
-
-def _user_item(content: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    # The id is ours, so that the item is known before the service has confirmed it.
-    item_id = f"item_{secrets.token_hex(10)}"
-    return {"id": item_id, "type": "message", "role": "user", "content": list(content)}
-
-
-def _text(message: str) -> str:
-    if not isinstance(message, str):
-        raise TypeError(f"message: expected a str, got {type(message).__name__}")
-    return message

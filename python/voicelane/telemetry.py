@@ -1,7 +1,5 @@
 """OpenTelemetry: traces and metrics of sessions, by the extra ``otel``.
 
-::
-
     from voicelane.telemetry import OpenTelemetry
 
     telemetry = OpenTelemetry()                    # the global providers; one for all sessions

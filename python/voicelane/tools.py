@@ -1,15 +1,15 @@
 """What the model may call: functions of this process, and MCP servers.
 
-::
+```python
+def get_weather(city: str, unit: Literal["celsius", "fahrenheit"] = "celsius") -> dict[str, Any]:
+    \"""The weather in a city now.
 
-    def get_weather(city: str, unit: Literal["celsius", "fahrenheit"] = "celsius") -> dict[str, Any]:
-        \"""The weather in a city now.
+    Args:
+        city: its name, without the country.
+    \"""
 
-        Args:
-            city: its name, without the country.
-        \"""
-
-    AzureVoiceLive(model="gpt-realtime", tools=[get_weather, MCPServer("docs", "https://...")])
+AzureVoiceLive(model="gpt-realtime", tools=[get_weather, MCPServer("docs", "https://...")])
+```
 """
 
 from __future__ import annotations

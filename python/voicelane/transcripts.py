@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -25,7 +25,9 @@ class Transcripts:
         self._history = history
         self._partial_texts: dict[tuple[str, str], str] = {}
         self._finished_user_items: deque[str] = deque(maxlen=_REMEMBERED_TEXTS)
-        # Of items that were cut off before their text was complete: the share that was heard.
+        # Of the agent's items, the whole of it.
+        self._agent_texts: OrderedDict[str, str] = OrderedDict()
+        # Of items that were cut off, the share that was heard: their text may be completed later.
         self._heard_shares: dict[str, float] = {}
 
     def user_delta(self, event: Mapping[str, Any]) -> list[Action]:
@@ -52,14 +54,26 @@ class Transcripts:
         """What the agent says in all: also where it was cut off."""
         self._partial_texts.pop(("agent", item_id), None)
         self._history.set_text(item_id, text)
+        if not text:
+            return []
+        self._agent_texts[item_id] = text
+        while len(self._agent_texts) > _REMEMBERED_TEXTS:
+            self._agent_texts.popitem(last=False)
+        said: list[Action] = [_transcription("agent", text, is_final=True)]
         if item_id in self._heard_shares:
-            self._history.cut(item_id, self._heard_shares.pop(item_id))
-        return [_transcription("agent", text, is_final=True)] if text else []
+            said += self.cut(item_id, self._heard_shares[item_id])
+        return said
 
-    def cut(self, item_id: str, heard_share: float) -> None:
+    def cut(self, item_id: str, heard_share: float) -> list[Action]:
         """The agent was cut off after this share of an item."""
         self._heard_shares[item_id] = heard_share
-        self._history.cut(item_id, heard_share)
+        partial = self._partial_texts.get(("agent", item_id), "")
+        text = self._agent_texts.get(item_id, partial)
+        if not text:
+            return []
+        heard_text = _heard(text, heard_share)
+        self._history.set_text(item_id, heard_text)
+        return [Emit("transcript_cut", {"text": text, "heard_text": heard_text})]
 
     def response_ended(self) -> None:
         """Texts of a response that was cut off may never be completed."""
@@ -68,10 +82,9 @@ class Transcripts:
 
     def abandon(self, heard_share: Callable[[str], float]) -> None:
         """The connection is lost: of what the agent was saying, what was heard is kept."""
-        for role, item_id in self._partial_texts:
-            if role == "agent":
-                self._history.set_text(item_id, self._partial_texts[role, item_id])
-                self._history.cut(item_id, heard_share(item_id))
+        for (role, item_id), text in self._partial_texts.items():
+            if role == "agent" and item_id not in self._heard_shares:
+                self._history.set_text(item_id, _heard(text, heard_share(item_id)))
 
     def _user_text(self, item_id: str, text: str) -> list[Action]:
         self._partial_texts.pop(("user", item_id), None)
@@ -88,6 +101,12 @@ class Transcripts:
         while len(self._partial_texts) > _REMEMBERED_TEXTS:
             del self._partial_texts[next(iter(self._partial_texts))]
         return [_transcription(role, text, is_final=False)] if text else []
+
+
+def _heard(text: str, share: float) -> str:
+    """So many words of a text, by the share of its audio."""
+    words = text.split(" ")
+    return " ".join(words[: int(len(words) * share)])
 
 
 def _transcription(role: str, text: str, *, is_final: bool) -> Emit:

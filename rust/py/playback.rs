@@ -23,6 +23,21 @@ const PRODUCER: &str = "PlaybackBuffer's producer side";
 const CONSUMER: &str = "PlaybackBuffer's consumer side";
 
 /// What the service said, kept until it is heard.
+///
+/// One thread at a time may write and one may read, at the same moment; neither waits for the other. The control
+/// methods may be called from any thread.
+///
+/// Args:
+///     sample_rate_hz: Of what is written, 4000 to 192000.
+///     num_channels: Of what is written, 1 to 8, interleaved.
+///     output_rate_hz: Of what is read; `None` for as written.
+///     output_channels: Of what is read: 1, `num_channels`, or any number where one channel is written.
+///     max_buffered_ms: How much may wait to be heard.
+///     encoding: What `write_base64` and `write_event` are given; `write` takes PCM in any case.
+///
+/// Raises:
+///     ValueError: An argument is outside its range.
+///     TypeError: An argument has the wrong type.
 #[pyclass(frozen, module = "voicelane._core")]
 #[derive(Debug)]
 pub struct PlaybackBuffer {
@@ -85,6 +100,7 @@ impl PlaybackBuffer {
         })
     }
 
+    /// Append s16le PCM of one content part, and return the frames taken: fewer where `max_buffered_ms` is reached.
     #[pyo3(signature = (pcm, /, *, item_id=None, content_index=0))]
     fn write(&self, pcm: &Bound<'_, PyAny>, item_id: Option<&str>, content_index: u32) -> PyResult<usize> {
         let mut scratch = lock(&self.written, PRODUCER)?;
@@ -95,6 +111,7 @@ impl PlaybackBuffer {
         Ok(written?)
     }
 
+    /// Append base64 of s16le PCM, and return the frames taken.
     #[pyo3(signature = (text, /, *, item_id=None, content_index=0))]
     fn write_base64(
         &self,
@@ -108,6 +125,7 @@ impl PlaybackBuffer {
         Ok(detached_if_long(py, text, |text| writer.write_base64(text, item_id, content_index))?)
     }
 
+    /// Append the audio of a raw server event; `None` where it is no `response.audio.delta`.
     #[pyo3(signature = (text, /, *, response_id=None))]
     fn write_event(
         &self,
@@ -120,16 +138,19 @@ impl PlaybackBuffer {
         Ok(detached_if_long(py, text, |text| writer.write_event(text, response_id))?.map(AudioDelta))
     }
 
+    /// Declare the utterance complete: running dry from here on is no underrun.
     fn finish(&self) -> PyResult<()> {
         lock(&self.writer, PRODUCER)?.finish();
         Ok(())
     }
 
+    /// Take the next frames: always `num_frames`, silence where there are none.
     #[pyo3(signature = (num_frames, /))]
     fn read<'py>(&self, py: Python<'py>, num_frames: Number) -> PyResult<Bound<'py, PyBytes>> {
         Ok(self.take(py, num_frames)?.0)
     }
 
+    /// Take the next frames as `read` does, and tell how many of them are real.
     #[pyo3(signature = (num_frames, /))]
     fn take<'py>(&self, py: Python<'py>, num_frames: Number) -> PyResult<(Bound<'py, PyBytes>, usize)> {
         let mut consumer = lock(&self.reader, CONSUMER)?;
@@ -137,6 +158,7 @@ impl PlaybackBuffer {
         self.take_bytes(py, &mut consumer, num_bytes)
     }
 
+    /// Fill a writable buffer of int16 or bytes with the next frames, and return how many are real.
     #[pyo3(signature = (buffer, /))]
     fn read_into(&self, buffer: &Bound<'_, PyAny>) -> PyResult<usize> {
         let mut consumer = lock(&self.reader, CONSUMER)?;
@@ -150,63 +172,76 @@ impl PlaybackBuffer {
         Ok(real)
     }
 
+    /// Drop everything written so far at the next read, after a fade of at most `fade_ms`; tell what was heard.
     #[pyo3(signature = (*, fade_ms=0))]
     fn interrupt(&self, fade_ms: u32) -> PlaybackPosition {
         PlaybackPosition(self.control.interrupt(fade_ms))
     }
 
+    /// Hand out silence from the next read on; what is buffered stays.
     fn pause(&self) {
         self.control.pause();
     }
 
+    /// Go on where `pause` stopped.
     fn resume(&self) {
         self.control.resume();
     }
 
+    /// Drop everything written so far at the next read.
     fn clear(&self) {
         self.control.clear();
     }
 
+    /// Which item was last heard, and how much of it.
     #[getter]
     fn position(&self) -> PlaybackPosition {
         PlaybackPosition(self.control.position())
     }
 
+    /// Milliseconds that wait to be heard.
     #[getter]
     fn buffered_ms(&self) -> f64 {
         self.control.buffered_ms()
     }
 
+    /// Milliseconds heard since the buffer was made.
     #[getter]
     fn played_ms(&self) -> f64 {
         self.control.played_ms()
     }
 
+    /// Whether nothing is left to be heard for now.
     #[getter]
     fn is_idle(&self) -> bool {
         self.control.is_idle()
     }
 
+    /// Whether all that was written was heard to the end of a complete utterance, or was cut off.
     #[getter]
     fn is_finished(&self) -> bool {
         self.control.is_finished()
     }
 
+    /// Frames per second of what is written.
     #[getter]
     fn sample_rate_hz(&self) -> u32 {
         self.config.sample_rate_hz
     }
 
+    /// Frames per second of what is read.
     #[getter]
     fn output_rate_hz(&self) -> u32 {
         self.config.output_rate_hz
     }
 
+    /// Channels of what is read.
     #[getter]
     fn output_channels(&self) -> usize {
         self.config.output_channels
     }
 
+    /// Count frames, underruns and overruns since the buffer was made.
     fn stats<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         let stats = self.control.stats();
         let dict = PyDict::new(py);

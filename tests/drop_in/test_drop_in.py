@@ -11,6 +11,8 @@ import pytest
 import videosdk.agents as agents
 from harness import IS_1, Agent, call, model_for, sent, tone
 
+import voicelane.videosdk
+from public_names import unexplained
 from support import TIMEOUT_S, until
 from voicelane.reconnect import ReconnectPolicy
 from voicelane.simulator import Simulator
@@ -29,6 +31,10 @@ def test_it_is_a_realtime_model_whose_public_attributes_hold_no_secret() -> None
     assert model.model == "gpt-realtime"
     assert model.audio_track is None
     assert not model.session_ready
+
+
+def test_every_public_name_is_explained() -> None:
+    assert list(unexplained(voicelane.videosdk)) == []
 
 
 def test_the_missing_model_is_named() -> None:

@@ -12,6 +12,7 @@ from .exit_codes import CommandError, ExitCode, one_line
 
 if TYPE_CHECKING:
     from voicelane import AzureVoiceLive
+    from voicelane.events import ResponseDonePayload, TranscriptionPayload
 
     from .views import View
 
@@ -221,7 +222,7 @@ class Conversation:
     def _on_agent_speech_ended(self) -> None:
         self._note("agent stops")
 
-    def _on_transcription(self, said: dict[str, Any]) -> None:
+    def _on_transcription(self, said: TranscriptionPayload) -> None:
         self._active_s = time.monotonic()
         role, text = said["role"], one_line(said["text"])
         if said["is_final"]:
@@ -231,7 +232,7 @@ class Conversation:
         else:
             self.status.partial[role] = text
 
-    def _on_response_done(self, response: dict[str, Any]) -> None:
+    def _on_response_done(self, response: ResponseDonePayload) -> None:
         self._active_s = time.monotonic()
         self._reply_status = response["status"]
         self.status.partial.pop("agent", None)  # of one that was cut off

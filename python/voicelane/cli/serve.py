@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
 from .exit_codes import CommandError, ExitCode
+from .listen import add_listen_arguments, cannot_listen
 from .service import Service, add_service_arguments, chosen_service, embedded_simulator
-from .simulate import cannot_listen, port_number
 from .talk import positive_s
 
 if TYPE_CHECKING:
@@ -42,10 +42,7 @@ examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `voicelane serve`."""
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
-    parser.add_argument(
-        "--port", type=port_number, default=8080, help="0 lets the system choose (default: 8080)"
-    )
+    add_listen_arguments(parser, default_port=8080)
     parser.add_argument(
         "--origin",
         action="append",

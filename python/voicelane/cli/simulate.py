@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import os
 import shlex
 import time
 import wave
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
 from .exit_codes import CommandError, ExitCode, one_line
+from .listen import add_listen_arguments, cannot_listen
 from .signals import run_until_signal
 
 if TYPE_CHECKING:
@@ -40,10 +40,7 @@ WATCH_INTERVAL_S = 0.1
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `voicelane simulate`."""
-    parser.add_argument("--host", default="127.0.0.1", help="where to listen (default: 127.0.0.1)")
-    parser.add_argument(
-        "--port", type=port_number, default=8765, help="0 lets the system choose (default: 8765)"
-    )
+    add_listen_arguments(parser, default_port=8765)
     parser.add_argument(
         "--api-key",
         default="simulator-key",
@@ -113,6 +110,7 @@ async def _serve(args: argparse.Namespace) -> None:
             record=args.record,
             speech=args.speech,
             audio_speed=args.audio_speed,
+            kept_audio_bytes=0,  # nobody here looks at it
         )
     except ImportError as error:
         raise CommandError(ExitCode.MISSING_EXTRA, str(error)) from error
@@ -141,14 +139,6 @@ def _check(simulator: Simulator) -> None:
     if lines:
         print("simulator stopped", flush=True)
         raise CommandError(ExitCode.NOT_AS_EXPECTED, f"{len(lines)} not as expected: {lines[0]}")
-
-
-def cannot_listen(args: argparse.Namespace, error: OSError) -> CommandError:
-    """Why a server cannot start."""
-    number = error.errno or 0  # those of name resolution are negative
-    reason = os.strerror(number) if number > 0 else error.strerror
-    message = f"cannot listen on {args.host}:{args.port}: {reason}"
-    return CommandError(ExitCode.PORT_TAKEN, message)
 
 
 async def _watch(simulator: Simulator) -> None:
@@ -219,14 +209,6 @@ def _reply(path: Path) -> Reply:
         raise CommandError(ExitCode.NOT_AUDIO, f"{path}: not a PCM WAV file ({error})") from error
     except ValueError as error:  # names the file, and what it holds
         raise CommandError(ExitCode.NOT_AUDIO, str(error)) from error
-
-
-def port_number(text: str) -> int:
-    """An argument that is a port."""
-    port = int(text)
-    if not 0 <= port <= 65535:
-        raise argparse.ArgumentTypeError(f"expected 0 to 65535, got {text}")
-    return port
 
 
 def _speed(text: str) -> float:

@@ -6,12 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from ..errors import ServiceError, VoiceLiveError
-from ..session import AzureVoiceLive
-from .call import BYTES_PER_FRAME, Call
+from .call import BYTES_PER_FRAME, Call, CallParts
 from .close_codes import CallEndedError, CloseCode
 from .messages import bad_message, choice, field, parsed
-from .metrics import GatewayMetrics
-from .outbox import Outbox
 from .settings import CallRequest, GatewaySettings
 from .transcript import TranscriptLines
 
@@ -30,16 +27,10 @@ class BrowserCall(Call):
     waits_for_greeting = True
     messages_per_s = 50
 
-    def __init__(
-        self,
-        session: AzureVoiceLive,
-        outbox: Outbox,
-        request: CallRequest,
-        settings: GatewaySettings,
-        metrics: GatewayMetrics,
-    ) -> None:
-        super().__init__(session, outbox, request, settings, metrics)
-        self._voice, self._turn_detection = request.voice, request.turn_detection
+    def __init__(self, parts: CallParts) -> None:
+        super().__init__(parts)
+        self._voice = parts.request.voice
+        self._turn_detection = parts.request.turn_detection
         self._lines = TranscriptLines()
         self._is_muted = False
         self._turn_bytes: int | None = None
@@ -194,20 +185,20 @@ class BrowserCall(Call):
     def _tell(self, message: dict[str, Any]) -> None:
         self._outbox.put(message)
 
-    def _clear(self) -> None:
-        super()._clear()
-        if cut := self._lines.cut():
-            self._tell(cut)
-
     def _event_handlers(self) -> dict[str, Callable[..., None]]:
         return {
             **super()._event_handlers(),
             "realtime_model_transcription": lambda said: self._tell(self._lines.said(**said)),
+            "transcript_cut": self._cut,
             "realtime_model_function_started": self._tool_started,
             "realtime_model_function_executed": self._tool_ended,
             "reconnecting": lambda: self._tell_service("reconnecting"),
             "reconnected": lambda: self._tell_service("connected"),
         }
+
+    def _cut(self, text: dict[str, str]) -> None:
+        if message := self._lines.cut(**text):
+            self._tell(message)
 
     def _response_done(self) -> None:
         self._lines.end("agent")

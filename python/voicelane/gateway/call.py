@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ..errors import ErrorText, VoiceLiveError
@@ -19,15 +20,15 @@ from .settings import CallRequest, GatewaySettings
 
 BYTES_PER_FRAME = 2
 _AUDIO_PACE = 1.25
-_AUDIO_STOCK_S = 2.0
+# What a network or a busy gateway held up comes at once.
+_STOCK_S = 5.0
 
 
-class Call(ABC):
-    """A session and the client that it talks to. What ends the call is raised, or set by `end`.
+@dataclass(frozen=True, slots=True)
+class CallParts:
+    """What a call is made of.
 
-    A subclass knows how its kind of client is spoken to, and what it may say.
-
-    Args:
+    Attributes:
         session: connected.
         outbox: takes what the client is told.
         request: what the client asked for.
@@ -35,38 +36,44 @@ class Call(ABC):
         metrics: the gateway's.
     """
 
+    session: AzureVoiceLive
+    outbox: Outbox
+    request: CallRequest
+    settings: GatewaySettings
+    metrics: GatewayMetrics
+
+
+class Call(ABC):
+    """A session and the client that it talks to. What ends the call is raised, or set by `end`.
+
+    A subclass knows how its kind of client is spoken to, and what it may say.
+    """
+
     # Whether the client says nothing between `opening` and `greet`. What it says all the same is dropped,
     # or else ends the call.
     waits_for_greeting: ClassVar[bool]
     messages_per_s: ClassVar[int]
 
-    def __init__(
-        self,
-        session: AzureVoiceLive,
-        outbox: Outbox,
-        request: CallRequest,
-        settings: GatewaySettings,
-        metrics: GatewayMetrics,
-    ) -> None:
+    def __init__(self, parts: CallParts) -> None:
         loop = asyncio.get_running_loop()
         self._time = loop.time
         self.ended: asyncio.Future[CallEndedError] = loop.create_future()
-        self._session = session
-        self._outbox = outbox
-        self._settings = settings
-        self._metrics = metrics
-        self._input_bytes_per_s = request.input_sample_rate_hz * BYTES_PER_FRAME
+        self._session = session = parts.session
+        self._outbox = parts.outbox
+        self._settings = parts.settings
+        self._metrics = parts.metrics
+        self._input_bytes_per_s = parts.request.input_sample_rate_hz * BYTES_PER_FRAME
         self._rate_hz = session.playback.output_rate_hz
         self._lead = Lead(self._rate_hz)
         now_s = self._time()
         self._audio_limit = RateLimit(
-            _AUDIO_PACE * self._input_bytes_per_s, _AUDIO_STOCK_S * self._input_bytes_per_s, now_s
+            _AUDIO_PACE * self._input_bytes_per_s, _STOCK_S * self._input_bytes_per_s, now_s
         )
-        self._message_limit = RateLimit(self.messages_per_s, 2 * self.messages_per_s, now_s)
+        self._message_limit = RateLimit(self.messages_per_s, _STOCK_S * self.messages_per_s, now_s)
         self._state = "listening"
         self._speech_ended_s: float | None = None
         self._active_s = now_s
-        self._last_s = now_s + settings.max_call_s
+        self._last_s = now_s + parts.settings.max_call_s
         session.listener_lag_ms = lambda: self._lead.unheard_ms(self._time())
         for event, handler in self._event_handlers().items():
             session.on(event, handler)
@@ -134,7 +141,7 @@ class Call(ABC):
         """
         if not self._audio_limit.allows(num_bytes, self._time()):
             raise CallEndedError(CloseCode.TOO_FAST, "expected audio in real time, got more")
-        self._metrics.bytes.labels("in").inc(num_bytes)
+        self._metrics.bytes_in.inc(num_bytes)
 
     def _admit_message(self) -> None:
         """Counts a message of the client.
@@ -184,7 +191,7 @@ class Call(ABC):
             self._tell({"type": "latency", "first_audio_ms": round(1000 * delay_s)})
         self._set_state("speaking")
         self._lead.sent(len(pcm) // BYTES_PER_FRAME, now_s)
-        self._metrics.bytes.labels("out").inc(len(pcm))
+        self._metrics.bytes_out.inc(len(pcm))
         self._tell_audio(pcm)
 
     # --- from the session --------------------------------------------------------------------
@@ -193,16 +200,17 @@ class Call(ABC):
         return {
             "user_speech_started": lambda: self._set_state("user_speaking"),
             "user_speech_ended": self._user_has_spoken,
-            "playback_interrupted": self._clear,
+            "playback_interrupted": self._interrupted,
             "response_done": self._response_done,
             "error": self._session_error,
             "closed": self._session_closed,
         }
 
-    def _clear(self) -> None:
-        self._metrics.interrupts.inc()
-        self._outbox.drop_audio()
-        self._tell({"type": "clear", "clear": self._lead.cleared()})
+    def _interrupted(self) -> None:
+        # Told whenever the user begins to speak, whether the agent is being heard or not.
+        if self._outbox.drop_audio() or self._lead.may_be_held(self._time()):
+            self._metrics.interrupts.inc()
+            self._tell({"type": "clear", "clear": self._lead.cleared()})
         if self._state == "speaking":
             self._set_state("listening")
 

@@ -14,7 +14,7 @@ from aiohttp import WSMessage, WSMsgType, web
 from ..errors import VoiceLiveError
 from ..logs import session_logger
 from ..session import AzureVoiceLive
-from .call import Call
+from .call import Call, CallParts
 from .close_codes import CallEndedError, CloseCode
 from .messages import bad_message
 from .metrics import GatewayMetrics
@@ -171,7 +171,8 @@ class Connections:
                     raise bad_message("nothing before ready", "a message")
                 reading = asyncio.create_task(_receive(websocket), name=reading.get_name())
             outbox = Outbox(websocket)
-            call = kind(connecting.result(), outbox, request, self._settings, self._metrics)
+            parts = CallParts(connecting.result(), outbox, request, self._settings, self._metrics)
+            call = kind(parts)
             await self._run(websocket, call, outbox, reading, over)
         finally:
             await _cancel(reading, connecting, over)

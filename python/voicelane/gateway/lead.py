@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# How much later than by the clock a client may play: the network, its jitter buffer.
+_LATEST_S = 2.0
+
 
 class Lead:
     """What a client holds and has not played: by the clock, and by what it reports.
@@ -40,6 +43,12 @@ class Lead:
         """The client has played so many frames since that clear. Reports from before it do not count."""
         if clear == self.num_clears:
             self._reported = min(frames, self.sent_frames), now_s
+
+    def may_be_held(self, now_s: float) -> bool:
+        """Whether the client may have something left to play, were it later than it should be."""
+        if self._reported is not None and self._reported[0] == self.sent_frames:
+            return False
+        return self.sent_frames > 0 and self.unheard_ms(now_s - _LATEST_S) > 0
 
     def paced_frames(self, now_s: float) -> float:
         """What a client that plays at once would still hold: by the clock alone."""

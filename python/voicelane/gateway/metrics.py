@@ -19,9 +19,11 @@ class GatewayMetrics:
             ["code"],
             registry=self._registry,
         )
-        self.bytes = Counter(
+        audio_bytes = Counter(
             "voicelane_gateway_audio_bytes", "Audio bytes", ["way"], registry=self._registry
         )
+        # Looked up once: they count 50 times a second for each call.
+        self.bytes_in, self.bytes_out = audio_bytes.labels("in"), audio_bytes.labels("out")
         self.interrupts = Counter(
             "voicelane_gateway_interrupts", "Times an agent was cut off", registry=self._registry
         )

@@ -42,10 +42,12 @@ class Outbox:
         """Appends what `drop_audio` forgets."""
         self._append(_Message(data, is_audio=True))
 
-    def drop_audio(self) -> None:
-        """Forgets the audio that waits."""
+    def drop_audio(self) -> bool:
+        """Forgets the audio that waits. Returns whether there was any."""
+        num_waiting = len(self._waiting)
         self._waiting = deque(message for message in self._waiting if not message.is_audio)
         self._count()
+        return len(self._waiting) < num_waiting
 
     async def send(self) -> None:
         """Sends what is put, until the connection is lost."""

@@ -7,12 +7,9 @@ from typing import Any
 
 from .._core import CaptureEncoder, PlaybackBuffer
 from ..errors import VoiceLiveError
-from ..session import AzureVoiceLive
-from .call import BYTES_PER_FRAME, Call
+from .call import BYTES_PER_FRAME, Call, CallParts
 from .close_codes import CallEndedError, CloseCode
 from .messages import bad_message, field, parsed
-from .metrics import GatewayMetrics
-from .outbox import Outbox
 from .settings import CallRequest, Encoding, GatewaySettings, PhoneStream
 
 RATE_HZ = 8_000
@@ -37,18 +34,12 @@ class PhoneCall(Call):
     # 50 media messages of 20 ms, the marks and a network that stumbled.
     messages_per_s = 100
 
-    def __init__(
-        self,
-        session: AzureVoiceLive,
-        outbox: Outbox,
-        request: CallRequest,
-        settings: GatewaySettings,
-        metrics: GatewayMetrics,
-    ) -> None:
-        super().__init__(session, outbox, request, settings, metrics)
-        assert request.stream is not None, "a call by telephone has a stream"
-        encoding = request.stream.encoding
-        self._stream_id = request.stream.stream_id
+    def __init__(self, parts: CallParts) -> None:
+        super().__init__(parts)
+        stream = parts.request.stream
+        assert stream is not None, "a call by telephone has a stream"
+        encoding = stream.encoding
+        self._stream_id = stream.stream_id
         self._decoder = PlaybackBuffer(RATE_HZ, encoding=encoding)
         self._encoder = CaptureEncoder(self._rate_hz, 1, encoding=encoding)
         self._marked_frames = 0
@@ -105,6 +96,8 @@ class PhoneCall(Call):
                 self._played(field(field(message, "mark", dict), "name", str))
             case "dtmf":
                 await self._take_key(field(field(message, "dtmf", dict), "digit", str))
+            case "start":
+                raise bad_message("one start", "another")
             case "stop":
                 raise CallEndedError(CloseCode.NORMAL, "the caller hung up")
 

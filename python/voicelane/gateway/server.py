@@ -146,8 +146,6 @@ def create_app(
 ) -> web.Application:
     """The gateway as an aiohttp application, for one event loop.
 
-    ::
-
         def new_session(call: CallRequest) -> AzureVoiceLive:
             return AzureVoiceLive(model="gpt-realtime", tools=[get_weather])
 

@@ -27,7 +27,7 @@ _TOO_FAST = error_event(
 
 
 class Connection:
-    """A connection to the simulator, for tests to look at and to disturb.
+    """A connection to the simulator, for tests to look at and to disturb. Made by the simulator.
 
     Attributes:
         received: The client's events, in order (see `Record`).
@@ -72,7 +72,7 @@ class Connection:
         self._sending = asyncio.Lock()
         self._due_s: float | None = None
         self._rescheduled = asyncio.Event()
-        self._news = asyncio.Event()
+        self._news: asyncio.Event | None = None  # where somebody waits for it
         self._closing: asyncio.Future[tuple[int | None, str]] = self._loop.create_future()
         self._ended = asyncio.Event()
 
@@ -133,6 +133,7 @@ class Connection:
     async def wait_until(self, condition: Callable[[Connection], bool]) -> None:
         """Wait until `condition(self)` holds; it is asked again after each message, in or out."""
         while not condition(self):
+            self._news = self._news or asyncio.Event()
             await self._news.wait()
 
     async def send(self, event: Event) -> None:
@@ -232,7 +233,8 @@ class Connection:
                 if self._is_due():  # still: a message may have cancelled it meanwhile
                     await self._move(self._conversation.advance, self._loop.time())
                     self._tell_news()
-            await asyncio.sleep(0)  # at infinite speed, let the others have their turn
+            if self._is_due():  # as at infinite speed
+                await asyncio.sleep(0)  # let the others have their turn
 
     async def _move(self, step: Callable[..., list[Event]], *arguments: object) -> None:
         """Let the conversation move on, in a thread if it is slow, and send what it says."""
@@ -243,7 +245,8 @@ class Connection:
         due_s, self._due_s = self._due_s, self._conversation.due_s
         if self._due_s != due_s:
             self._rescheduled.set()
-        await self._send(events)
+        if events:  # after most appends there are none
+            await self._send(events)
 
     def _is_due(self) -> bool:
         return self._due_s is not None and self._due_s <= self._loop.time()
@@ -251,25 +254,34 @@ class Connection:
     async def _wait_until_due(self) -> None:
         while not self._is_due():
             self._rescheduled.clear()
-            with suppress(TimeoutError):  # the time has come
-                async with asyncio.timeout_at(self._due_s):
-                    await self._rescheduled.wait()
+            timer = None
+            if self._due_s is not None:
+                timer = self._loop.call_at(self._due_s, self._rescheduled.set)
+            try:
+                await self._rescheduled.wait()
+            finally:
+                if timer is not None:
+                    timer.cancel()
 
     async def _send(self, events: list[Event]) -> None:
-        for event in events:
-            for text, is_whole in self._event_faults.said_for(event):
-                if self._closing.done():
-                    return
-                # The client may go between two events; then the listener ends the session.
-                with suppress(ConnectionError):
-                    await self._websocket.send_str(text)
-                    self.sent[event["type"]] += is_whole
-                    if self._writer is not None and is_whole:
-                        self._writer.take("received", event)
-            if self._event_faults.close is not None:
-                self._begin_close(*self._event_faults.close)
-            self._look_at_bytes()
-            self._tell_news()
+        with self._wire.gathering():
+            for event in events:
+                await self._send_one(event)
+
+    async def _send_one(self, event: Event) -> None:
+        for text, is_whole in self._event_faults.said_for(event):
+            if self._closing.done():
+                return
+            # The client may go between two events; then the listener ends the session.
+            with suppress(ConnectionError):
+                await self._websocket.send_str(text)
+                self.sent[event["type"]] += is_whole
+                if self._writer is not None and is_whole:
+                    self._writer.take("received", event)
+        if self._event_faults.close is not None:
+            self._begin_close(*self._event_faults.close)
+        self._look_at_bytes()
+        self._tell_news()
 
     def _look_at_bytes(self) -> None:
         faults, limit = self._wire.faults, self._wire.faults.close_after_bytes
@@ -282,5 +294,6 @@ class Connection:
             self._begin_close(faults.close_code, faults.close_reason)
 
     def _tell_news(self) -> None:
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        news, self._news = self._news, None
+        if news is not None:
+            news.set()

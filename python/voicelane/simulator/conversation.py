@@ -153,9 +153,9 @@ class Conversation:
     @property
     def due_s(self) -> float | None:
         """When `advance` is to be called, on the clock of `receive`; None if nothing is to come."""
-        response = self._response
-        due = [] if response is None else [self._delta_due_s(response)]
-        due += [untold.due_s for untold in self._transcriptions]
+        due = [] if self._response is None else [self._delta_due_s(self._response)]
+        if self._transcriptions:
+            due.append(self._transcriptions[0].due_s)
         return min(due, default=None)
 
     def advance(self, now_s: float) -> list[Event]:

@@ -46,4 +46,6 @@ class Record:
         last["count"] += 1
         last["audio_bytes"] += len(audio)
         self.audio_bytes += len(audio)
-        self.audio += audio[: max(0, self._max_audio_bytes - len(self.audio))]
+        room_bytes = self._max_audio_bytes - len(self.audio)
+        if room_bytes > 0:
+            self.audio += audio[:room_bytes]

@@ -29,7 +29,6 @@ from .scenario_file import read_scenario
 from .wire import Wire
 
 PATH = "/voice-live/realtime"
-_HEARTBEAT_S = 30.0
 _SHUTDOWN_TIMEOUT_S = 1.0
 _MAX_CONNECTIONS_KEPT = 1000
 
@@ -230,9 +229,8 @@ class Simulator:
         refusal = self._refusal(request)
         if refusal is not None:
             return refusal
-        websocket = web.WebSocketResponse(
-            heartbeat=_HEARTBEAT_S, max_msg_size=self._limits.message_bytes
-        )
+        # No heartbeat: who is gone without a word is let go when the session expires.
+        websocket = web.WebSocketResponse(max_msg_size=self._limits.message_bytes)
         await websocket.prepare(request)
         record = Record(self._kept_audio_bytes)
         responder = Responder(self._voice, self._scenario, self._speech)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import random
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from .faults import Faults
@@ -114,6 +115,7 @@ class Wire(asyncio.Transport, asyncio.Protocol):
         self._down = Lane(self._to_client, self._hold_server)
         self._up = Lane(self._server.data_received, self._hold_client)
         self._num_holds = 0
+        self._gathered: list[bytes] | None = None
         self._socket: asyncio.Transport | None = None
         self.configure(faults)
 
@@ -185,15 +187,37 @@ class Wire(asyncio.Transport, asyncio.Protocol):
         if self.faults.corrupt_byte is not None:
             data = _corrupt(data, self.faults.corrupt_byte - self.num_sent_bytes)
         self.num_sent_bytes += len(data)
-        self._transport.write(data)
+        if self._gathered is None:
+            self._transport.write(data)
+        else:
+            self._gathered.append(data)
         self._look()
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Give the socket at once what is written meanwhile: a call costs more than the bytes."""
+        self._gathered = []
+        try:
+            yield
+        finally:
+            self._pass_gathered()
+            self._gathered = None
+
+    def _pass_gathered(self) -> None:
+        if self._gathered:
+            self._transport.write(b"".join(self._gathered))
+            self._gathered.clear()
 
     def _look(self) -> None:
         """Do what is due by the bytes that went through."""
         if self._is_deaf and not self._transport.is_closing():
             self._transport.pause_reading()
         if self._cut_after_bytes is not None and self.num_sent_bytes >= self._cut_after_bytes:
-            self._transport.close()
+            self._close_socket()
+
+    def _close_socket(self) -> None:
+        self._pass_gathered()
+        self._transport.close()
 
     def _hold_server(self, hold: bool) -> None:
         # The lane and the socket may both be full.
@@ -215,10 +239,11 @@ class Wire(asyncio.Transport, asyncio.Protocol):
         self._down.put(bytes(data))
 
     def close(self) -> None:
-        self._down.when_empty(self._transport.close)
+        self._down.when_empty(self._close_socket)
 
     def abort(self) -> None:
         self._down.drop()
+        self._pass_gathered()
         self._transport.abort()
 
     def is_closing(self) -> bool:

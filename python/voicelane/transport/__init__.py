@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, Protocol
 
@@ -94,12 +94,19 @@ class Transport(Protocol):
         """Closes the connection with its handshake. Idempotent."""
 
 
-def choose(name: str) -> str:
-    """The transport that a name stands for.
+# Opens a connection of one's own making: how it checks, secures and times out is its own business. What goes
+# wrong is a `ConnectError`.
+OpenTransport = Callable[[ConnectOptions, PlaybackBuffer], Awaitable[Transport]]
+
+
+def choose(name: str | OpenTransport) -> str | OpenTransport:
+    """The transport that a name stands for; one's own is itself.
 
     Raises:
         ValueError: there is none of that name, here.
     """
+    if callable(name):
+        return name
     if name not in TRANSPORTS:
         raise ValueError(f"transport: expected 'auto', 'native' or 'sdk', got {name!r}")
     if name == "native" and not _has_native():
@@ -112,7 +119,9 @@ def choose(name: str) -> str:
     return wanted
 
 
-async def open_transport(name: str, options: ConnectOptions, playback: PlaybackBuffer) -> Transport:
+async def open_transport(
+    chosen: str | OpenTransport, options: ConnectOptions, playback: PlaybackBuffer
+) -> Transport:
     """Connects.
 
     Raises:
@@ -120,12 +129,14 @@ async def open_transport(name: str, options: ConnectOptions, playback: PlaybackB
         ConnectTimeoutError: no answer within `connect_timeout_s`.
         ConnectError: no connection for another reason.
     """
+    if callable(chosen):
+        return await chosen(options, playback)
     from .handshake import host_of, is_insecure
     from .refusals import insecure
 
     if is_insecure(options.endpoint) and not options.allow_insecure:
         raise insecure(host_of(options.endpoint))
-    if name == "native":
+    if chosen == "native":
         from .native import NativeTransport
 
         # A host may play through something of its own, which only Python can write to.

@@ -1,7 +1,5 @@
 """The drop-in for VideoSDK Agents: the names of ``videosdk.plugins.azure``, over voicelane.
 
-::
-
     from voicelane.videosdk import AzureVoiceLive, AzureVoiceLiveConfig
 
     pipeline = Pipeline(llm=AzureVoiceLive(model="gpt-realtime"))             # videosdk-agents 1.x

@@ -51,7 +51,7 @@ class _Session(session.AzureVoiceLive):
     async def speak_through(self, playback: PlaybackBuffer) -> None:
         async with self._connect_lock:
             await self._cleanup_session()
-            self._play_through(playback)
+            self._playout.play_through(playback)
 
 
 def _of_session(name: str) -> property:

@@ -10,13 +10,7 @@ from typing import Any
 from .answers import answer_of
 from .conversions import BY_NAME, Conversion, chunks, tone
 from .libraries import CannotDo, Library
-from .players import (
-    EVENT_FRAMES,
-    READS,
-    appends_what_it_is_given,
-    event_text,
-    plays_what_it_is_given,
-)
+from .players import EVENT_FRAMES, READS, append_fault, event_text, player_fault
 from .results import Row, distribution, time_calls
 
 ENCODE, PLAYBACK, EVENT_TEXT = "encode", "decode and playback", "event text"
@@ -60,8 +54,7 @@ def speech_like(conversion: Conversion, chunk_ms: int) -> list[bytes]:
 
 
 def _playback(make: Any, row: Row, _case: str, _chunk_ms: int) -> Callable[[], object]:
-    if not plays_what_it_is_given(make()):
-        row["fault"] = "wrong: it plays something else than it was given"
+    row["fault"] = player_fault(make())
     player, text = make(), event_text(bytes(2 * EVENT_FRAMES))
 
     def turn() -> None:
@@ -74,8 +67,7 @@ def _playback(make: Any, row: Row, _case: str, _chunk_ms: int) -> Callable[[], o
 
 def _event_text(make: Any, row: Row, _case: str, _chunk_ms: int) -> Callable[[], object]:
     append, pcm = make(), bytes(range(240)) * 4
-    if not appends_what_it_is_given(append):
-        row["fault"] = "wrong: the event does not hold what it was given"
+    row["fault"] = append_fault(append)
     return lambda: append(pcm)
 
 

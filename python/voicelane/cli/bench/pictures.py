@@ -31,10 +31,19 @@ def draw(results: dict[str, Any], path: Path, *, group: str | None = None) -> No
         axes = figure.subplots(len(shown), 1, squeeze=False, height_ratios=heights)[:, 0]
         for ax, (name, ranked) in zip(axes, shown, strict=True):
             _bars(ax, name, ranked)
-        figure.supxlabel("microseconds a call: bar p50, whisker p99 (logarithmic)", fontsize=9)
+        figure.supxlabel(
+            "microseconds, less is better: bar p50, whisker p99 (logarithmic)", fontsize=9
+        )
         kind = path.suffix.lower()
         metadata = {".svg": {"Date": None}, ".png": {"Software": None}}.get(kind)
         figure.savefig(path, dpi=110, facecolor="white", metadata=metadata)
+
+
+def _time(microseconds: float) -> str:
+    for unit, size in (("s", 1e6), ("ms", 1e3)):
+        if microseconds >= size:
+            return f"{microseconds / size:.3g} {unit}"
+    return f"{microseconds:.3g} us"
 
 
 def _bars(ax: Any, name: str, ranked: list[dict[str, Any]]) -> None:
@@ -51,6 +60,6 @@ def _bars(ax: Any, name: str, ranked: list[dict[str, Any]]) -> None:
     ends = [one + more for one, more in zip(p50, beyond, strict=True)]
     ax.set_xlim(min(p50) / 2, max(ends) * 3)
     for place, time_us, end in zip(places, p50, ends, strict=True):
-        ax.text(end * 1.08, place, f"{time_us:.3g} us", va="center", fontsize=8)
+        ax.text(end * 1.08, place, _time(time_us), va="center", fontsize=8)
     ax.set_title(name, fontsize=9, loc="left")
     ax.spines[["top", "right"]].set_visible(False)

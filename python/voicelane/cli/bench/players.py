@@ -81,15 +81,15 @@ PLAYERS = by_name(
 )
 
 
-def plays_what_it_is_given(player: Player) -> bool:
-    """Whether a second of samples comes out as it went in."""
+def player_fault(player: Player) -> str | None:
+    """Why it is not ranked: a second of samples must come out as it went in."""
     pcm = array("h", (n * 7919 % 65_536 - 32_768 for n in range(10 * EVENT_FRAMES))).tobytes()
     heard = bytearray()
     for at in range(0, len(pcm), 2 * EVENT_FRAMES):
         player.push(event_text(pcm[at : at + 2 * EVENT_FRAMES]))
         for _ in range(READS):
             heard += player.pcm_of(player.pull())
-    return heard == pcm
+    return None if heard == pcm else "wrong: it plays something else than it was given"
 
 
 APPEND_BYTES = FRAME_BYTES
@@ -134,9 +134,10 @@ APPENDS = by_name(
 )
 
 
-def appends_what_it_is_given(append: Append) -> bool:
-    """Whether the event's text holds the samples."""
+def append_fault(append: Append) -> str | None:
+    """Why it is not ranked: the event's text must hold the samples."""
     pcm = array("h", range(FRAME_FRAMES)).tobytes()
     event = json.loads(append(pcm))
     named_right = event["type"] == "input_audio_buffer.append"
-    return named_right and base64.b64decode(event["audio"]) == pcm
+    is_right = named_right and base64.b64decode(event["audio"]) == pcm
+    return None if is_right else "wrong: the event does not hold what it was given"

@@ -36,10 +36,7 @@ const microphone = new Microphone({
 
 const player = new Player({
   started: () => latency.started(),
-  silent() {
-    latency.silent();
-    transcript.cutLast();
-  },
+  silent: () => latency.silent(),
   played: (played) => connection.send({ type: "played", ...played }),
 });
 

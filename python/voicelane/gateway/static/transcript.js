@@ -1,5 +1,7 @@
 /** What was said, and the tools that ran, in order. */
 
+/** How much is kept: an hour of talk. */
+const MOST_LINES = 1000;
 const SPEAKERS = { user: "You", agent: "Agent" };
 
 export class Transcript {
@@ -39,18 +41,23 @@ export class Transcript {
       if (place) this.#place = null;
       return place ?? textLine(role);
     });
+    // What still comes of a text that was cut is what would have been said.
+    if (line.classList.contains("cut")) return;
     line.classList.toggle("partial", !isFinal);
-    this.#keepEnd(() => (line.querySelector("p").textContent = text));
+    this.#show(line, text);
     if (isFinal) this.#announce(`${SPEAKERS[role] ?? role}: ${text}`);
   }
 
-  cut({ id }) {
-    markCut(this.#lines.get(`text ${id}`));
-  }
-
-  /** The agent was cut off in what it said last, of which the text may have been complete before. */
-  cutLast() {
-    markCut([...this.#list.querySelectorAll(".agent")].at(-1));
+  /** The agent was cut off: so much of that text was heard. */
+  cut({ id, text }) {
+    const line = this.#lines.get(`text ${id}`);
+    if (!line) return;
+    if (!line.classList.contains("cut")) {
+      line.classList.remove("partial");
+      line.classList.add("cut");
+      line.querySelector(".speaker").append(element("span", "tag", "interrupted"));
+    }
+    this.#show(line, `${text} …`.trim());
   }
 
   toolCalled({ id, name, arguments: text }) {
@@ -72,6 +79,10 @@ export class Transcript {
     this.#keepEnd(() => line.querySelector("details").append(element("pre", "", pretty(output))));
   }
 
+  #show(line, text) {
+    this.#keepEnd(() => (line.querySelector("p").textContent = text));
+  }
+
   #line(key, make) {
     if (!this.#lines.has(key)) {
       const line = make();
@@ -88,6 +99,14 @@ export class Transcript {
 
   #append(item) {
     this.#keepEnd(() => this.#list.append(item));
+    if (this.#list.childElementCount > MOST_LINES) this.#forget(this.#list.firstElementChild);
+  }
+
+  #forget(item) {
+    item.remove();
+    for (const [key, line] of this.#lines) {
+      if (line === item) this.#lines.delete(key);
+    }
   }
 
   /** Stays at the end, unless the reader has scrolled away from it. */
@@ -97,12 +116,6 @@ export class Transcript {
     change();
     if (wasAtEnd) this.#scroller.scrollTop = this.#scroller.scrollHeight;
   }
-}
-
-function markCut(line) {
-  if (!line || line.classList.contains("cut")) return;
-  line.classList.add("cut");
-  line.querySelector(".speaker").append(element("span", "tag", "interrupted"));
 }
 
 function textLine(role) {

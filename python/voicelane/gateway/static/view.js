@@ -71,7 +71,7 @@ export class View {
     const { mute, talk, hint } = this.#elements;
     mute.disabled = !isInCall;
     mute.textContent = isMissing && isInCall ? "Use microphone" : isMuted ? "Unmute" : "Mute";
-    mute.setAttribute("aria-pressed", String(isMuted));
+    mute.classList.toggle("muted", isMuted);
     talk.disabled = !(isReady && canSpeak);
     hint.textContent = microphoneHint({ isInCall, isReady, isMissing, isMuted, isPushToTalk: !talk.hidden });
   }
