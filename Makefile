@@ -12,7 +12,7 @@ export PIP_QUIET := 1
 .PHONY: help dev talk test simulate build lint lint-style lint-rust lint-python test-rust test-python test-pythons test-videosdk test-ray \
         compare-videosdk mutate dist dist-aarch64 \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-sessions bench-gateway \
-        soak bench-core bench-check plots screenshots docs clean
+        bench-hearing soak bench-core bench-check plots screenshots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -95,9 +95,11 @@ fuzz: build $(VENV)/.test  ## Every entry of bytes under a fuzzer: FUZZ_SECONDS 
 	$(BIN)/python scripts/fuzz $(FUZZ_SECONDS)
 
 SEEDS = 1-500
+ROUNDS = 40
 
-chaos: build $(VENV)/.test  ## Sessions that meet faults by chance: SEEDS=1-500, what fails is told with its seed
-	VOICELANE_SEEDS=$(SEEDS) $(BIN)/python -m pytest -q tests/test_faults_random.py
+chaos: build $(VENV)/.test  ## Faults by chance (SEEDS=1-500, what fails is told with its seed) and the memory they leave (ROUNDS=40)
+	VOICELANE_SEEDS=$(SEEDS) VOICELANE_ROUNDS=$(ROUNDS) $(BIN)/python -m pytest -q tests/test_faults_random.py \
+	    tests/test_faults_memory.py
 
 reliability: build $(VENV)/.test  ## What was tried to break a session, and what became of it: docs/reliability.md
 	$(BIN)/python -m pytest -q --reliability target/reliability/tests.json tests/test_faults_*.py tests/test_transport_*.py \
@@ -120,6 +122,9 @@ bench-report: $(VENV)/.bench  ## docs/benchmarks.md again, from target/bench.jso
 bench-sessions: build $(VENV)/.bench $(VENV)/.videosdk  ## CPU, memory and lateness of 1 to 1000 sessions, beside peers
 	@cargo build --quiet --release --example load_server --example floor_client
 	@$(BIN)/python benches/sessions/bench.py $(BENCH_SESSIONS)
+
+bench-hearing: build $(VENV)/.bench  ## Speech found, and other sounds taken for it, beside other detectors (needs espeak-ng)
+	@$(BIN)/python benches/hearing/evaluate.py $(BENCH_HEARING)
 
 bench-gateway: build  ## Lateness and CPU of a gateway with 200 browsers (BENCH_GATEWAY="--clients 50 --seconds 10")
 	@cargo build --quiet --release --example load_server

@@ -29,6 +29,7 @@ ON_BOTH_TRANSPORTS = frozenset(
         "test_config",
         "test_config_changes",
         "test_faults_matrix",
+        "test_faults_memory",
         "test_faults_random",
         "test_leaks",
         "test_logs",

@@ -56,12 +56,14 @@ class Talk:
         seed: str = "test",
         model: str = "gpt-realtime",
         scenario: Scenario | None = None,
+        speech: Any = None,
     ) -> None:
         self.now_s = 100.0
         self.record = Record(1 << 20)
+        scenario = scenario or Scenario.of_replies(replies, user_transcripts)
         self.conversation = Conversation(
             model=model,
-            responder=Responder(VOICE, scenario or Scenario.of_replies(replies, user_transcripts)),
+            responder=Responder(VOICE, scenario, speech),
             ids=Ids(seed),
             expires_at_s=1_784_668_572,
             audio_speed=audio_speed,

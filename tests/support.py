@@ -146,9 +146,12 @@ async def speak(model: AzureVoiceLive, pcm: bytes, *, chunk_bytes: int) -> None:
 
 
 def read_all(model: AzureVoiceLive) -> bytes:
-    """Everything that is buffered, heard at once."""
-    frames = model.playback.stats()["buffered_frames"]
-    return model.playback.read(frames)
+    """Everything that is buffered, heard at once; what was interrupted before is gone, its fade, too."""
+    playback = model.playback
+    playback.pause()  # paused, there is nothing to fade
+    playback.read(0)
+    playback.resume()
+    return playback.read(playback.stats()["buffered_frames"])
 
 
 @asynccontextmanager

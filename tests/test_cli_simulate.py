@@ -12,6 +12,7 @@ import pytest
 
 from cli_support import API_KEY, REPLIES, read_reply, speech, started, voicelane, write_wav
 from voicelane.cli import ExitCode
+from voicelane.simulator.local_speech import LocalSpeech
 
 YES = REPLIES[1][: 48 * 400]
 
@@ -127,6 +128,55 @@ async def test_a_scenario_that_is_not_kept(tmp_path: Path, question: Path) -> No
     assert talked.exit_code == ExitCode.OK
     assert ended.exit_code == ExitCode.NOT_AS_EXPECTED
     assert "expected event 1" in ended.error
+
+
+SPEECH_SCENARIO = """
+turns:
+- {user: Good bye., when: good bye, say: See you soon.}
+expect: {events: [response.create]}
+"""
+
+
+async def test_a_simulator_that_understands_ends_as_any(tmp_path: Path) -> None:
+    scenario = tmp_path / "s.yaml"
+    scenario.write_text(SPEECH_SCENARIO)
+    said = LocalSpeech().say("Good bye.")
+    question = write_wav(tmp_path / "question.wav", bytes(24_000) + said)
+    options = ("--scenario", scenario, "--speech", "--audio-speed", "inf")
+    async with started("simulate", "--port", 0, *options) as simulator:
+        endpoint = (await simulator.line_with("export AZURE_VOICE_LIVE_ENDPOINT")).partition("=")[2]
+        talked = await voicelane(
+            *("talk", question, "-o", tmp_path / "reply.wav", "--fast", "--json"),
+            *("--endpoint", endpoint),
+            AZURE_VOICE_LIVE_API_KEY="simulator-key",
+        )
+        # A spoken turn is answered without being asked for: the scenario expects otherwise.
+        await simulator.line_with("connection 1 expected event 1, ")
+        simulator.process.send_signal(signal.SIGINT)
+        ended = await simulator.end()
+    texts = [one["text"] for one in json.loads(talked.stdout)["transcripts"]]
+    assert texts == ["Good bye.", "See you soon."]
+    assert (talked.exit_code, ended.exit_code) == (ExitCode.OK, ExitCode.NOT_AS_EXPECTED)
+
+
+async def test_speech_that_cannot_be_understood(tmp_path: Path) -> None:
+    scenario = tmp_path / "s.yaml"
+    scenario.write_text("turns:\n- {user: Voicelane for 4, say: Certainly}\n")
+    command = ("simulate", "--port", 0, "--speech")
+    ended = await voicelane(*command, "--scenario", scenario)
+    assert ended.exit_code == ExitCode.BAD_SCENARIO
+    assert "in pocketsphinx's dictionary, numbers spelled out" in ended.error
+    ended = await voicelane(*command, PATH=str(tmp_path))  # where no program is
+    assert ended.exit_code == ExitCode.MISSING_EXTRA
+    assert ended.error.startswith("speech needs the program espeak-ng")
+
+
+async def test_speech_that_runs_until_ctrl_c() -> None:
+    async with started("simulate", "--port", 0, "--speech") as simulator:
+        await simulator.line_with("export AZURE_VOICE_LIVE_API_KEY")
+        simulator.process.send_signal(signal.SIGINT)
+        ended = await simulator.end()
+    assert (ended.exit_code, ended.stderr) == (ExitCode.OK, "")
 
 
 async def test_a_scenario_that_cannot_be_read(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from audio import noise
 from voicelane import CaptureEncoder, PlaybackBuffer
 from voicelane.errors import ConcurrencyError
 
@@ -255,3 +256,16 @@ def test_both_sides_at_once_are_fine_and_one_side_twice_is_named() -> None:
     stats = buffer.stats()
     assert stats["written_frames"] == sum(writes)
     assert stats["written_frames"] + stats["overrun_frames"] == len(writes) * 24_000 * 60
+
+
+def test_what_fades_is_read_before_what_is_buffered_and_not_counted_with_it() -> None:
+    buffer = PlaybackBuffer()
+    buffer.write(noise(2400).tobytes())
+    buffer.read(240)
+    buffer.interrupt(fade_ms=20)
+    reply = noise(480, seed=2).tobytes()
+    buffer.write(reply)
+    assert buffer.stats()["buffered_frames"] == 480
+    pcm, num_frames = buffer.take(2400)
+    assert num_frames == 480 + 480
+    assert pcm[960:1920] == reply

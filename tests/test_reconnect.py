@@ -12,6 +12,7 @@ import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken
 
+from neighbour import nothing_left
 from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, stop_sending, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Faults, Simulator
@@ -271,3 +272,36 @@ async def test_a_credential_that_fails_later_ends_the_session_with_that_error() 
             closed = await log.wait_for("closed")
         assert "code 1006" in closed["error"]
         assert model.credential.asked == 3
+
+
+class DecidesWrong(ReconnectPolicy):
+    """A caller's own rule, with a mistake in it."""
+
+    def is_retryable(self, error: errors.VoiceLiveError) -> bool:
+        raise ZeroDivisionError("mine")
+
+
+@pytest.mark.parametrize(
+    "is_lost", [True, False], ids=["after a loss", "of a connection that is well"]
+)
+async def test_a_fault_of_the_keeper_ends_the_session_with_an_error(is_lost: bool) -> None:
+    # No number: the keeper cannot tell when to renew.
+    policy = DecidesWrong() if is_lost else ReconnectPolicy(renew_before_s=None)  # type: ignore[arg-type]
+    fault = "ZeroDivisionError('mine')" if is_lost else "TypeError"
+    async with nothing_left(), Simulator(audio_speed=1) as sim:
+        model = model_for(sim, reconnect=policy)
+        log = EventLog(model)
+        await model.connect()
+        if is_lost:
+            reply = await model.send_text_message("What is the weather?")
+            await sim.connections[0].abort()
+        ended = await model.wait_closed()
+        assert fault in str(ended)
+        assert log.all("closed") == [{"error": str(ended)}]
+        assert log.all("error")[-1].error is ended
+        assert not is_lost or reply.is_done, "whoever waits is let go"
+        assert not model.session_ready
+        # Before the caller closes it: nobody would speak on that connection any more.
+        await until(lambda: sim.connections[0].close_code is not None)
+        await model.aclose()
+        assert log.all("closed") == [{"error": str(ended)}]

@@ -6,8 +6,6 @@ import base64
 import json
 import math
 import re
-import subprocess
-import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from voicelane.simulator import (
     Connection,
     Expect,
     Faults,
+    McpCall,
     Reply,
     Scenario,
     ScenarioError,
@@ -159,6 +158,59 @@ def test_a_scenario_in_python_is_the_one_of_the_file(tmp_path: Path) -> None:
     assert read_scenario(path) == Scenario(turns=(Turn(call, then=(Turn(Reply("Sure"), "x"),)),))
 
 
+SEVERAL_PARTS = """
+turns:
+- user: What is open?
+  parts:
+  - {call: clock, delay_ms: 10}
+  - {call: shops, arguments: {city: Łódź}}
+  then:
+  - say: The baker's.
+- user: null
+  call: find
+  server: docs
+  arguments: {q: bread}
+  output: page 3
+- parts:
+  - say: I look.
+  - {call: find, server: docs, error: no such page}
+"""
+
+
+def test_parallel_calls_mcp_calls_and_a_failed_transcription_in_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "s.yaml"
+    path.write_text(SEVERAL_PARTS)
+    calls = (ToolCall("clock", delay_ms=10), ToolCall("shops", '{"city": "Łódź"}'))
+    assert read_scenario(path) == Scenario(
+        turns=(
+            Turn(calls, then=(Turn(Reply("The baker's.")),)),
+            Turn(McpCall("docs", "find", '{"q": "bread"}', output="page 3")),
+            Turn((Reply("I look."), McpCall("docs", "find", error="no such page"))),
+        ),
+        user_transcripts=("What is open?", None),
+    )
+
+
+async def test_parallel_calls_of_a_file_are_made_by_a_session(tmp_path: Path) -> None:
+    def clock() -> str:
+        """The time."""
+        return "noon"
+
+    def shops(city: str) -> str:
+        """The open shops."""
+        return f"all of {city}"
+
+    path = tmp_path / "s.yaml"
+    path.write_text(SEVERAL_PARTS)
+    async with Simulator(scenario=path, audio_speed=math.inf) as sim:
+        model = session(sim, tools=[clock, shops])
+        log = EventLog(model)
+        async with model:
+            assert await ask(model, log, "What is open?") == ["The baker's."]
+        outputs = [event.get("item", {}).get("output") for event in (await ended(sim)).received]
+        assert [one for one in outputs if one] == ["noon", "all of Łódź"]
+
+
 @pytest.mark.parametrize(
     ("text", "error"),
     [
@@ -173,6 +225,11 @@ def test_a_scenario_in_python_is_the_one_of_the_file(tmp_path: Path) -> None:
         ("turns:\n- when: '('\n  say: A", "2: turns[0]: expected a turn, but got when: '(' is no"),
         ("turns:\n- say: A\n  delay_ms: yes", "3: turns[0].delay_ms: expected milliseconds"),
         ("turns:\n- say: A\n  wav: none.wav", "3: turns[0].wav: expected a WAV file"),
+        ("turns:\n- say: A\n  output: x", "3: turns[0].output: expected 'server' beside it"),
+        ("turns:\n- say: A\n  parts: []", "2: turns[0].say: expected it within 'parts'"),
+        ("turns:\n- parts: []", "2: turns[0]: expected a turn, but got answer: expected at least"),
+        ("turns:\n- parts:\n  - {when: x}", "3: turns[0].parts[0]: expected one of arguments"),
+        ("turns:\n- say: A\n  user: 3", "3: turns[0].user: expected a text or null, but got 3"),
         ("faults:\n  close: 1", "2: faults: expected one of accept_silently"),
         (
             "faults:\n  close_code: 1011\n  latency_ms: soon",
@@ -263,20 +320,10 @@ async def test_secrets_are_not_recorded(tmp_path: Path) -> None:
     assert "s3cret" not in text
 
 
-def test_the_guide_is_true(tmp_path: Path) -> None:
+def test_the_scenarios_of_the_guide_are_read(tmp_path: Path) -> None:
     guide = (EXAMPLES.parent.parent / "docs" / "testing-with-the-simulator.md").read_text()
-    blocks = re.findall(r"```(\w+)\n(.*?)```", guide, re.DOTALL)
-    assert [kind for kind, _ in blocks] == ["python", "yaml", "python"]
-    (tmp_path / "greeting.yaml").write_text(blocks[1][1])
-    assert len(read_scenario(tmp_path / "greeting.yaml").turns) == 3
-    (tmp_path / "test_guide.py").write_text(blocks[0][1])
-    (tmp_path / "conftest.py").write_text(
-        'pytest_plugins = ["voicelane.simulator.pytest_plugin"]\n'
-    )
-    (tmp_path / "greeting.yaml").write_text("turns:\n- say: Hello\n")
-    (tmp_path / "program.py").write_text(blocks[2][1])
-    for command in (["-m", "pytest", "-q", "--rootdir", "."], ["program.py"]):
-        run = subprocess.run(
-            [sys.executable, *command], cwd=tmp_path, capture_output=True, text=True, check=False
-        )
-        assert run.returncode == 0, run.stdout + run.stderr
+    num_turns = []
+    for text in re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL):
+        (tmp_path / "s.yaml").write_text(text)
+        num_turns.append(len(read_scenario(tmp_path / "s.yaml").turns))
+    assert num_turns == [3, 3]

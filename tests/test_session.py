@@ -184,7 +184,6 @@ async def test_every_barge_in_silences_the_agent_and_says_what_was_heard() -> No
             await speak(model, pcm + bytes(1920 * 100), chunk_bytes=1920)
             await log.wait_for("user_speech_started", turn + 1)
             await log.wait_for("response_done", 2 * turn + 2)
-            model.playback.read(480)  # the old reply fades
             assert read_all(model) == reply_pcm((2 * turn + 1) % 4), "something stale was played"
         received = sim.connections[0].received
         truncated = [event for event in received if event["type"] == "conversation.item.truncate"]

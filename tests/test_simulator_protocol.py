@@ -27,6 +27,7 @@ from simulator_talk import (
     types,
 )
 from voicelane.simulator import McpCall, Reply, Scenario, ToolCall, Turn
+from voicelane.simulator.input_audio import Clip
 from voicelane.simulator.models import is_cascaded
 
 HEARD = "conversation.item.input_audio_transcription"
@@ -336,6 +337,21 @@ def test_a_transcription_may_fail(model: str) -> None:
     assert failed["item_id"] == the(events, "input_audio_buffer.committed")["item_id"]
     events = talk.append(SPEECH + silence(700)) + talk.play()
     assert the(events, f"{HEARD}.completed")["transcript"] == "Hello."
+
+
+@pytest.mark.parametrize("model", ["gpt-realtime", "gpt-4.1"])
+def test_where_no_word_was_recognised_the_transcript_is_empty(model: str) -> None:
+    class Deaf:
+        def hear(self, _clip: Clip) -> str:
+            return ""
+
+    talk = Talk(model=model, speech=Deaf())
+    talk.send("session.update", session={"input_audio_transcription": {"model": "whisper-1"}})
+    events = talk.append(SPEECH + silence(700)) + talk.play()
+    told = [event for event in events if event["type"].startswith(HEARD)]
+    assert types(told) == [f"{HEARD}.completed"]
+    assert told[0]["transcript"] == ""
+    assert the(events, "response.done")["response"]["status"] == "completed"
 
 
 def test_word_timestamps_of_an_azure_voice() -> None:

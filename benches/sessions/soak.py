@@ -226,6 +226,8 @@ class Soak:
             ear = self.ears[index]
             if index in self.steady and (ear.wrong_frames or not ear.heard_frames):
                 self._fault(index, f"{ear.wrong_frames} frames wrong of {ear.heard_frames} heard")
+        if not any(is_back):
+            self.faults.append(f"none of {len(is_back)} sessions was open at the end")
         for what, count in left_over.items():
             if count:
                 self.faults.append(f"{what} after the end: {count}; {Holdings.thread_names()}")
@@ -260,6 +262,14 @@ class Soak:
     def _fault(self, index: int, text: str) -> None:
         self.at_fault.add(index)
         self.faults.append(f"session {index}: {text}")
+
+    def all_is_well(self) -> str:
+        """What there is to say where nothing was found wrong: of sessions that gave up, no more than that."""
+        num_ended = sum(map(bool, self.ends))
+        left = (
+            f" by the others: {num_ended} of {len(self.ends)} sessions gave up" if num_ended else ""
+        )
+        return f"nothing was lost{left}, nothing grew"
 
     def result(self) -> dict[str, Any]:
         """What came out, for the plots and the page of reliability."""
@@ -311,7 +321,7 @@ def report(soak: Soak) -> str:
         f"{sum(ear.cut_replies for ear in steady)} replies cut, "
         f"{sum(ear.lost_replies for ear in steady)} lost with their connection.",
         "",
-        *[f"- {fault}" for fault in soak.faults or ["nothing was lost, nothing grew"]],
+        *[f"- {line}" for line in soak.faults or [soak.all_is_well()]],
     ]
     return "\n".join(lines)
 

@@ -2,5 +2,10 @@
 
 #[path = "../audio.rs"]
 mod audio;
+#[path = "../tried.rs"]
+mod tried;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| audio::capture(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    tried::count(data);
+    audio::capture(data)
+});

@@ -2,5 +2,10 @@
 
 #[path = "../checks.rs"]
 mod checks;
+#[path = "../tried.rs"]
+mod tried;
 
-libfuzzer_sys::fuzz_target!(|data: &[u8]| checks::downlink(data));
+libfuzzer_sys::fuzz_target!(|data: &[u8]| {
+    tried::count(data);
+    checks::downlink(data)
+});

@@ -371,8 +371,9 @@ class PlaybackBuffer:
     def stats(self) -> dict[str, int]:
         """Count since the buffer was made.
 
-        The keys: written_frames, played_frames, buffered_frames, dropped_frames, silent_frames,
-        underruns, overrun_frames.
+        The keys: written_frames, played_frames, buffered_frames (without the fade of what was
+        interrupted, which a read gives before them), dropped_frames, silent_frames, underruns,
+        overrun_frames.
         """
 
     @property

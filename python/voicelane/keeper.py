@@ -52,6 +52,8 @@ class Keeper:
         except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
             _log.error("The session met a fault of voicelane itself", exc_info=fault)
             error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
+            self._emit("error", ErrorText(error, error))
+            await session.link.close()  # it may be well
         session.give_up()
         self._ended(error)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from ._core import PlaybackBuffer
 from .config import DEFAULT_INSTRUCTIONS, AzureVoiceLiveConfig
 from .credentials import ENDPOINT_VARIABLE, resolve_credential
-from .errors import ConnectionLostError, ErrorText, SessionNotReadyError, VoiceLiveError
+from .errors import ErrorText, SessionNotReadyError, VoiceLiveError
 from .executor import Executor
 from .history import History, assistant_item, input_text, user_item
 from .keeper import Keeper
@@ -302,11 +302,11 @@ class AzureVoiceLive(SessionEvents):
     async def __aexit__(self, *_exc: object) -> None:
         await self.aclose()
 
-    async def wait_closed(self) -> ConnectionLostError | None:
+    async def wait_closed(self) -> VoiceLiveError | None:
         """Waits until the session has ended; returns why, None where `aclose` ended it."""
         if self._session is not None:
             await asyncio.wait(self._session.tasks)
-        return self._ended if isinstance(self._ended, ConnectionLostError) else None
+        return self._ended
 
     async def _cleanup_session(self) -> None:
         session, self._session = self._session, None

@@ -114,7 +114,8 @@ impl VoiceActivity {
 
     /// Takes samples and appends what each window that they complete holds.
     ///
-    /// `threshold`, 0 to 1, is how sure to be: 0.5 takes what is 6 dB above the floor and 55 % periodic.
+    /// `threshold`, 0 to 1, is how sure to be: 0.5 takes what is 4.4 dB above the floor, -50 dBFS at least, and 47 %
+    /// periodic.
     ///
     /// # Errors
     /// None: the resampler takes any number of mono samples.
@@ -145,11 +146,11 @@ impl VoiceActivity {
 
         let level = power[FIRST_BIN..].iter().sum::<f32>();
         let noise = floor[FIRST_BIN..].iter().sum::<f32>();
-        let lowest_level = decibels_to_power(-70.0 + 20.0 * threshold) * (POINTS / 2) as f32;
-        let is_sound = level >= noise * decibels_to_power(2.0 + 8.0 * threshold) && level >= lowest_level;
+        let lowest_level = decibels_to_power(-60.0 + 20.0 * threshold) * (POINTS / 2) as f32;
+        let is_sound = level >= noise * decibels_to_power(2.4 + 4.0 * threshold) && level >= lowest_level;
         match () {
             () if !is_sound => Window::Quiet,
-            () if periodicity(&above, &power) < 0.35 + 0.4 * threshold => Window::Sound,
+            () if periodicity(&above, &power) < 0.27 + 0.4 * threshold => Window::Sound,
             () if changes < CHANGE_DB => Window::Tone,
             () => Window::Speech,
         }

@@ -73,7 +73,7 @@ pub struct PlaybackStats {
     pub written_frames: u64,
     /// Frames heard.
     pub played_frames: u64,
-    /// Frames still to be heard.
+    /// Frames still to be heard; what is interrupted and may still fade before them is none.
     pub buffered_frames: u64,
     /// Frames faded out or dropped by `interrupt` and `clear`.
     pub dropped_frames: u64,

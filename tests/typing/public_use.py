@@ -22,7 +22,7 @@ from voicelane import (
     feed_many,
     read_many,
 )
-from voicelane.errors import ConnectionLostError, ErrorText
+from voicelane.errors import ErrorText, VoiceLiveError
 from voicelane.events import (
     ClosedPayload,
     Error,
@@ -132,7 +132,7 @@ async def talk() -> None:
                     assert_type(error, Exception | None)
                 case _:
                     pass
-        assert_type(await entered.wait_closed(), ConnectionLostError | None)
+        assert_type(await entered.wait_closed(), VoiceLiveError | None)
 
 
 # --- the audio -----------------------------------------------------------------------------------

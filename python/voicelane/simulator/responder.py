@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import itertools
 import json
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -66,7 +67,7 @@ class Responder:
         ordered = [turn for turn in turns if turn.when is None]
         repeats = scenario.repeat or not scenario.turns
         self._ordered = itertools.cycle(ordered) if repeats else iter(ordered)
-        self._user_transcripts = iter(scenario.user_transcripts)
+        self._user_transcripts = deque(scenario.user_transcripts)
         self._heard: dict[str, str | None] = {}  # by item; as long as the history has the items
         self._open_calls: list[tuple[tuple[ToolCall, ...], tuple[Turn, ...]]] = []
         self._num_replies = 0
@@ -79,7 +80,7 @@ class Responder:
     def hear(self, item_id: str, clip: Clip | None) -> None:
         """Take the sound of a spoken turn, and find its words."""
         if self._speech is not None and clip is not None:
-            self._heard[item_id] = self._speech.hear(clip) or None
+            self._heard[item_id] = self._speech.hear(clip)
 
     def next_answer(self, items: Sequence[Event]) -> tuple[Reply | ToolCall | McpCall, ...]:
         """Return what to say next, all in one response.
@@ -134,13 +135,14 @@ class Responder:
         """What the user said or typed in `item`; nothing where that is not known."""
         parts = item.get("content", ())
         if any(part["type"] == "input_audio" for part in parts):
-            return self._transcript(item["id"]) or ""
+            return self._transcript(item["id"], "") or ""
         return " ".join(part["text"] for part in parts if "text" in part)
 
-    def _transcript(self, item_id: str) -> str | None:
-        if item_id not in self._heard:
-            self._heard[item_id] = next(self._user_transcripts, "")
-        return self._heard[item_id]
+    def _transcript(self, item_id: str, unknown: str) -> str | None:
+        """The words of a spoken turn: what was heard, or the next ones of the scenario while it has any."""
+        if item_id not in self._heard and self._user_transcripts:
+            self._heard[item_id] = self._user_transcripts.popleft()
+        return self._heard.get(item_id, unknown)
 
     def say(self, reply: Reply) -> Reply:
         """Return `reply` with its sound: given, synthesised or a bundled phrase's; counts as said."""
@@ -153,9 +155,8 @@ class Responder:
         return replace(reply, pcm=self.voice.bundled[index % len(self.voice.bundled)].pcm)
 
     def user_transcript(self, item_id: str, audio_ms: int) -> str | None:
-        """Return what the user said in the spoken turn `item_id` of `audio_ms`; None: not understood."""
-        transcript = self._transcript(item_id)
-        return f"[{audio_ms / 1000:.1f} s of speech]" if transcript == "" else transcript
+        """Return what the user said in the spoken turn `item_id` of `audio_ms`; None: that failed."""
+        return self._transcript(item_id, f"[{audio_ms / 1000:.1f} s of speech]")
 
 
 def _asks(item: Event) -> bool:

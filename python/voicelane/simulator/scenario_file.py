@@ -11,9 +11,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from .expectations import NO_EXPECTATIONS, Expect
 from .faults import NO_FAULTS, Faults
-from .replies import Reply, ToolCall
-from .scenario import Scenario, Turn
-from .yaml_nodes import Node, read_yaml
+from .replies import McpCall, Reply, ToolCall
+from .scenario import Answer, Part, Scenario, Turn
+from .yaml_nodes import Node, ScenarioError, read_yaml
 
 _PLAIN_TYPES = {
     bool: "true or false",
@@ -22,7 +22,16 @@ _PLAIN_TYPES = {
     str: "a text",
     type(None): "null",
 }
-_TURN_KEYS = {"user", "when", "say", "wav", "call", "arguments", "delay_ms", "then"}
+_PART_KEYS = {"say", "wav", "call", "arguments", "server", "output", "error", "delay_ms"}
+_TURN_KEYS = _PART_KEYS | {"user", "when", "parts", "then"}
+# What makes sense beside another key alone.
+_NEEDED_BY = {
+    "wav": "say",
+    "arguments": "call",
+    "server": "call",
+    "output": "server",
+    "error": "server",
+}
 
 
 def read_scenario(path: str | PathLike[str]) -> Scenario:
@@ -34,7 +43,7 @@ def read_scenario(path: str | PathLike[str]) -> Scenario:
         OSError: The file, or a WAV file that it names, cannot be read.
     """
     keys = read_yaml(path).mapping({"turns", "repeat", "faults", "expect"})
-    transcripts: list[str] = []
+    transcripts: list[str | None] = []
     turns = tuple(_turn(node, transcripts) for node in _nodes(keys, "turns"))
     return Scenario(
         turns=turns,
@@ -49,35 +58,42 @@ def _nodes(keys: dict[str, Node], key: str) -> list[Node]:
     return list(keys[key].sequence()) if key in keys else []
 
 
-def _turn(node: Node, transcripts: list[str]) -> Turn:
+def _turn(node: Node, transcripts: list[str | None]) -> Turn:
     keys = node.mapping(_TURN_KEYS)
     if "user" in keys:
-        transcripts.append(keys["user"].of_type(str, "a text"))
+        transcripts.append(keys["user"].of_type((str, type(None)), "a text or null"))
     try:
         return Turn(
             answer=_answer(node, keys),
             when=keys["when"].of_type(str, "a regular expression") if "when" in keys else None,
             then=tuple(_turn(one, transcripts) for one in _nodes(keys, "then")),
         )
+    except ScenarioError:
+        raise
     except ValueError as error:
-        if "expected" in str(error) and str(node.path) in str(error):
-            raise
         raise node.error("a turn", str(error)) from error
 
 
-def _answer(node: Node, keys: dict[str, Node]) -> Reply | ToolCall:
+def _answer(node: Node, keys: dict[str, Node]) -> Answer:
+    if "parts" not in keys:
+        return _part(node, keys)
+    own = sorted(keys.keys() & _PART_KEYS)
+    if own:
+        raise keys[own[0]].error("it within 'parts'", "it beside them")
+    return tuple(_part(one, one.mapping(_PART_KEYS)) for one in keys["parts"].sequence())
+
+
+def _part(node: Node, keys: dict[str, Node]) -> Part:
     delay_ms = keys["delay_ms"].of_type(int, "milliseconds") if "delay_ms" in keys else 0
     if delay_ms < 0:
         raise keys["delay_ms"].error("zero or above", str(delay_ms))
     if ("say" in keys) == ("call" in keys):
         raise node.error("either 'say' or 'call'", "both" if "say" in keys else "neither")
-    for key, owner in (("wav", "say"), ("arguments", "call"), ("then", "call")):
+    for key, owner in _NEEDED_BY.items():
         if key in keys and owner not in keys:
             raise keys[key].error(f"{owner!r} beside it", "none")
     if "call" in keys:
-        arguments = keys["arguments"].of_type(dict, "a mapping") if "arguments" in keys else {}
-        name = keys["call"].of_type(str, "a function's name")
-        return ToolCall(name, json.dumps(arguments, ensure_ascii=False), delay_ms)
+        return _call(keys, delay_ms)
     text = keys["say"].of_type(str, "a text")
     if "wav" not in keys:
         return Reply(text, delay_ms=delay_ms)
@@ -86,6 +102,22 @@ def _answer(node: Node, keys: dict[str, Node]) -> Reply | ToolCall:
         return Reply.from_wav(wav, text, delay_ms)
     except (OSError, ValueError, EOFError, wave.Error) as error:
         raise keys["wav"].error("a WAV file of 24000 Hz, mono, 16 bits", str(error)) from error
+
+
+def _call(keys: dict[str, Node], delay_ms: int) -> ToolCall | McpCall:
+    name = keys["call"].of_type(str, "a function's name")
+    values = keys["arguments"].of_type(dict, "a mapping") if "arguments" in keys else {}
+    arguments = json.dumps(values, ensure_ascii=False)
+    if "server" not in keys:
+        return ToolCall(name, arguments, delay_ms)
+    return McpCall(
+        keys["server"].of_type(str, "the label of an MCP server"),
+        name,
+        arguments,
+        output=keys["output"].of_type(str, "a text") if "output" in keys else "",
+        error=keys["error"].of_type(str, "a text") if "error" in keys else None,
+        delay_ms=delay_ms,
+    )
 
 
 def _faults(node: Node) -> Faults:

@@ -15,7 +15,7 @@ _GAP_MS = 100  # a closed "t" or "p" is silent for up to this long in the middle
 _EVIDENCE_MS = 100  # of a voice, which a note or a click that sounds like one does not reach
 _QUIET, _SOUND, _TONE, _SPEECH = range(4)  # as VoiceActivity tells them
 # A vowel may stand still for a moment, and "s" has no pitch; music mostly stands still.
-_EVIDENCE_OF = {_SOUND: -5, _TONE: -WINDOW_MS, _SPEECH: WINDOW_MS}
+_EVIDENCE_OF = {_SOUND: 0, _TONE: -WINDOW_MS, _SPEECH: WINDOW_MS}
 
 
 @dataclass(frozen=True, slots=True)
