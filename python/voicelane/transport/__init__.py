@@ -99,14 +99,17 @@ class Transport(Protocol):
 OpenTransport = Callable[[ConnectOptions, PlaybackBuffer], Awaitable[Transport]]
 
 
-def choose(name: str | OpenTransport) -> str | OpenTransport:
-    """The transport that a name stands for; one's own is itself.
+def choose(chosen: str | OpenTransport) -> str | OpenTransport:
+    """The transport that a name stands for, as `resolve`; one's own is itself."""
+    return chosen if callable(chosen) else resolve(chosen)
+
+
+def resolve(name: str) -> str:
+    """The transport that a name stands for.
 
     Raises:
         ValueError: there is none of that name, here.
     """
-    if callable(name):
-        return name
     if name not in TRANSPORTS:
         raise ValueError(f"transport: expected 'auto', 'native' or 'sdk', got {name!r}")
     if name == "native" and not _has_native():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, requires, version
 
 from ..._core import build_info, instruction_set
-from ...transport import choose
+from ...transport import resolve
 from ..exit_codes import ExitCode
 from .check import Check
 
@@ -58,7 +58,7 @@ class Installation:
             python=f"{platform.python_implementation()} {platform.python_version()}",
             platform=platform.platform(),
             instruction_set=instruction_set(),
-            transport=choose("auto"),
+            transport=resolve("auto"),
             packages=versions.get(None, {}),
             extras={extra: found for extra, found in versions.items() if extra is not None},
         )
