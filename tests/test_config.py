@@ -263,17 +263,3 @@ def test_the_document_names_every_setting_and_option() -> None:
     kinds = {"Encoding", "Option", "SupportsAsDict", *(n for n in config.__all__ if n.isupper())}
     for name in {*vars(AzureVoiceLiveConfig()), *config.__all__} - kinds:
         assert re.search(rf"\b{name}\b", text), name
-
-
-def test_the_documents_programs_run() -> None:
-    programs = re.findall(r"```python\n(.*?)```", DOCUMENT.read_text(encoding="utf-8"), re.DOTALL)
-    assert len(programs) == 2
-    for program in programs:
-        exec(program, {})
-    made = AzureVoiceLiveConfig(turn_detection_threshold=0.4)
-    assert (
-        repr(
-            made.session_changes(session_model="gpt-4.1", temperature=0.6, instructions="Be brief.")
-        )
-        in programs[1]
-    )

@@ -67,8 +67,9 @@ class Listener:
         if self._gateway.status != "ready":
             await self._close()
         elif self._site is None:
-            self._site = web.TCPSite(self._runner, *self._address, reuse_port=True)
-            await self._site.start()
+            site = web.TCPSite(self._runner, *self._address, reuse_port=True)
+            await site.start()
+            self._site = site
 
     async def _close(self) -> None:
         site, self._site = self._site, None
