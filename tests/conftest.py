@@ -38,6 +38,7 @@ ON_BOTH_TRANSPORTS = frozenset(
         "test_secrets",
         "test_recordings",
         "test_session",
+        "test_session_connect",
         "test_telemetry",
         "test_tool_barge_in",
         "test_tool_calls",

@@ -124,3 +124,7 @@ def the(events: list[dict[str, Any]], kind: str) -> dict[str, Any]:
 def audio_of(events: list[dict[str, Any]]) -> bytes:
     deltas = of_type(events, "response.audio.delta")
     return b"".join(base64.b64decode(event["delta"]) for event in deltas)
+
+
+def mcp(**fields: Any) -> dict[str, Any]:
+    return {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.example", **fields}

@@ -17,17 +17,7 @@ RUST = ROOT / "rust"
 MAX_CODE_LINES = 400
 
 # Longer than that already when this was first checked. To be split, never to be added to.
-TOO_LONG = {
-    "python/voicelane/session.py",
-    "tests/resample.rs",
-    "tests/test_protocol.py",
-    "tests/test_session.py",
-    "tests/test_simulator.py",
-    "tests/test_simulator_conversation.py",
-    "tests/test_simulator_protocol.py",
-    "tests/test_tool_calls.py",
-    "tests/test_tools.py",
-}
+TOO_LONG = {"tests/resample.rs"}
 
 SOURCES = {".py", ".pyi", ".rs", ".js", ".html", ".css"}
 # What the row of the folder itself stands for.

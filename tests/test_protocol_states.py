@@ -8,7 +8,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from test_protocol import Delta, Head
+from protocol_talk import Delta, Head
 from voicelane.actions import Action, InterruptPlayback, ReplyDone, ReplyFailed, Send, SpeechBegins
 from voicelane.protocol import Conversation
 from voicelane.reply import Reply

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
-import json
 import logging
 import math
-import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
@@ -26,17 +23,22 @@ from azure.ai.voicelive.models import (
 )
 from azure.core.credentials import AzureKeyCredential
 
+from simulator_client import (
+    LONG_REPLY,
+    PHRASES,
+    QUERY,
+    SILENCE,
+    SPEECH,
+    TIMEOUT_S,
+    Client,
+    Event,
+    audio_of,
+    connected,
+    conversing,
+    ended,
+    order,
+)
 from voicelane.simulator import Faults, Reply, Simulator, serve
-from voicelane.simulator.responder import Voice
-
-TIMEOUT_S = 5.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
-QUERY = {"api-version": "2026-07-15", "model": "gpt-realtime"}
-PHRASES = Voice().bundled
-SPEECH = PHRASES[2].pcm
-SILENCE = bytes(48 * 600)
-LONG_REPLY = Reply("A long answer.", PHRASES[0].pcm * 10)  # some 30 s
-
-Event = dict[str, Any]
 
 
 @pytest.fixture(autouse=True)
@@ -44,84 +46,6 @@ def _nothing_fails_in_the_server(caplog: pytest.LogCaptureFixture) -> Iterator[N
     """aiohttp logs what a handler raises, and asyncio what a task does: there is to be none."""
     yield
     assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
-
-
-class Client:
-    """A plain websocket client with a time-out on each wait."""
-
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
-        self.socket = socket
-        self.events: list[Event] = []
-
-    async def send(self, kind: str, **fields: Any) -> None:
-        await self.socket.send_json({"type": kind, **fields})
-
-    async def speak(self, pcm: bytes, chunk_ms: int = 20) -> None:
-        for start in range(0, len(pcm), 48 * chunk_ms):
-            audio = base64.b64encode(pcm[start : start + 48 * chunk_ms]).decode()
-            await self.send("input_audio_buffer.append", audio=audio)
-
-    async def say(self, text: str) -> None:
-        content = [{"type": "input_text", "text": text}]
-        item = {"type": "message", "role": "user", "content": content}
-        await self.send("conversation.item.create", item=item)
-        await self.send("response.create")
-
-    async def receive(self) -> Event:
-        event = await self.socket.receive_json(timeout=TIMEOUT_S)
-        self.events.append(event)
-        return dict(event)
-
-    async def until(self, kind: str) -> list[Event]:
-        """Receive up to and with an event of this type."""
-        events = [await self.receive()]
-        while events[-1]["type"] != kind:
-            events.append(await self.receive())
-        return events
-
-    async def until_closed(self) -> aiohttp.WSMsgType:
-        """Receive up to the end of the connection; its close code is `socket.close_code`."""
-        while (
-            message := await self.socket.receive(timeout=TIMEOUT_S)
-        ).type is aiohttp.WSMsgType.TEXT:
-            self.events.append(json.loads(message.data))
-        return message.type
-
-
-@asynccontextmanager
-async def connected(sim: Simulator, **query: str) -> AsyncIterator[Client]:
-    async with (
-        aiohttp.ClientSession() as http,
-        http.ws_connect(
-            f"{sim.endpoint}/voice-live/realtime",
-            params=QUERY | query,
-            headers={"api-key": sim.api_key},
-        ) as socket,
-    ):
-        yield Client(socket)
-
-
-@asynccontextmanager
-async def conversing(**options: Any) -> AsyncIterator[tuple[Simulator, Client]]:
-    async with Simulator(**options) as sim, connected(sim) as client:
-        assert (await client.receive())["type"] == "session.created"
-        yield sim, client
-
-
-async def ended(sim: Simulator) -> None:
-    """Wait until the simulator has seen the end of every connection."""
-    async with asyncio.timeout(TIMEOUT_S):
-        for connection in sim.connections:
-            await connection.wait_until(lambda one: one.close_code is not None)
-
-
-def order(events: list[Event]) -> list[str]:
-    return [kind for kind, _ in itertools.groupby(event["type"] for event in events)]
-
-
-def audio_of(events: list[Event]) -> bytes:
-    deltas = (event["delta"] for event in events if event["type"] == "response.audio.delta")
-    return b"".join(map(base64.b64decode, deltas))
 
 
 # Turns
