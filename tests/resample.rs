@@ -4,7 +4,6 @@ mod signal;
 
 use std::collections::HashMap;
 use std::f64::consts::{PI, TAU};
-use std::sync::Arc;
 
 use proptest::prelude::*;
 use rubato::audioadapter_buffers::direct::SequentialSlice;
@@ -393,17 +392,6 @@ fn arguments_out_of_range_are_refused_by_name() {
     assert_eq!(refusal(24_000, 192_001, 1), "target_rate_hz: expected 4000 to 192000 Hz, got 192001");
     assert_eq!(refusal(24_000, 8_000, 0), "num_channels: expected 1 to 8, got 0");
     assert_eq!(refusal(24_000, 8_000, 9), "num_channels: expected 1 to 8, got 9");
-}
-
-#[test]
-fn tables_are_shared_while_in_use() {
-    let ratio = Ratio::of_rates(31_000, 17_000);
-    let first = PolyphaseFilter::shared(ratio, Quality::LowDelay);
-    assert!(Arc::ptr_eq(&first, &PolyphaseFilter::shared(ratio, Quality::LowDelay)));
-    assert!(!Arc::ptr_eq(&first, &PolyphaseFilter::shared(ratio, Quality::High)));
-    let last = Arc::downgrade(&first);
-    drop(first);
-    assert!(last.upgrade().is_none());
 }
 
 proptest! {
