@@ -7,9 +7,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from agree import agreement
 from peers import ROOT
 
-from voicelane.cli.bench.results import new_results, save
+from voicelane.cli.bench.results import load, new_results, save
 
 OUTPUT = ROOT / "target" / "bench.json"
 _RESULTS = pytest.StashKey[dict[str, Any]]()
@@ -69,7 +70,19 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A part of the cases, or a run that failed, is nothing to make the page of."""
     if session.config.stash[_IS_WHOLE] and exitstatus == pytest.ExitCode.OK:
         OUTPUT.parent.mkdir(exist_ok=True)
-        save(session.config.stash[_RESULTS], OUTPUT)
+        results = session.config.stash[_RESULTS]
+        if before := _run_before(results["command"]):
+            results["before"] = agreement(before, results)
+        save(results, OUTPUT)
+
+
+def _run_before(command: str) -> dict[str, Any] | None:
+    """The result that is about to be replaced, where it is of the same cases."""
+    try:
+        before = load(OUTPUT)
+    except (OSError, ValueError):  # none, or another version's
+        return None
+    return before if before["command"] == command else None
 
 
 def pytest_terminal_summary(

@@ -14,6 +14,7 @@ from peers import ROOT  # first: it says where the programs of benches/sessions 
 # isort: split
 import plot
 import plot_growth
+from agree import rounds_apart
 from end_to_end import GROUP as END_TO_END
 from growth import AXES
 from situations import GROUP as LATENCY
@@ -38,6 +39,7 @@ PICTURES = {
 GROWTH = {name: name.replace(" ", "-") for name in AXES}
 SESSIONS = "sessions"
 GAIN = "gain"
+_FURTHEST = 5
 _UP = "microphone to service: 20 ms of 48 kHz stereo to base64 of 24 kHz mono"
 _DOWN = "service to listener: an event of 100 ms to five frames of 20 ms"
 _GAINS = {(ENCODE, ROOM.name): _UP, (PLAYBACK, PLAYBACK_CASE): _DOWN}
@@ -166,22 +168,28 @@ def left_out(results: dict[str, Any]) -> str:
     return "\n".join(["Not shown:", "", *lines]) if lines else "All points are shown."
 
 
-def noise_of(results: dict[str, Any]) -> tuple[float, float]:
-    """How far a case's rounds lie apart: in the middle case, in nine of ten. 0 where it had one round."""
-    spreads = sorted(row["spread"] for row in results["rows"] if "spread" in row)
-    if not spreads:
-        return 0.0, 0.0
-    return spreads[len(spreads) // 2], spreads[len(spreads) * 9 // 10]
-
-
 def noise(results: dict[str, Any]) -> str:
-    """The same in words."""
-    middle, high = noise_of(results)
+    """How far the rounds of one case lie apart, and this run from the one before it."""
+    middle, high = rounds_apart(results)
     if not high:
         return "One round each: not known. `make bench` takes three."
+    text = (
+        f"Three rounds of a case, in one process, lie apart by {middle:.1%} in the middle case and "
+        f"{high:.1%} in nine of ten (largest less smallest, of the median)."
+    )
+    if (before := results.get("before")) is None:
+        return (
+            text
+            + " Another run has other processes, and may be further away: `make bench` again tells."
+        )
+    furthest = "; ".join(
+        f"{group}, {case}, {library} ({share:.0%})"
+        for group, case, library, share in before["furthest"][:_FURTHEST]
+    )
     return (
-        f"Three rounds of a case lie apart by {middle:.0%} in the middle case and {high:.0%} in nine of ten "
-        "(largest less smallest, of the median): a difference below that is none."
+        f"{text} Another run has other processes: of {before['ratios']} ratios to voicelane half are within "
+        f"{before['middle']:.1%} of those of the run before it ({before['date']}), nine in ten within "
+        f"{before['nine_in_ten']:.1%}. A difference below that is none. The furthest: {furthest}."
     )
 
 
