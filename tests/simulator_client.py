@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import itertools
 import json
 import os
 from collections.abc import AsyncIterator
@@ -93,12 +92,3 @@ async def ended(sim: Simulator) -> None:
     async with asyncio.timeout(TIMEOUT_S):
         for connection in sim.connections:
             await connection.wait_until(lambda one: one.close_code is not None)
-
-
-def order(events: list[Event]) -> list[str]:
-    return [kind for kind, _ in itertools.groupby(event["type"] for event in events)]
-
-
-def audio_of(events: list[Event]) -> bytes:
-    deltas = (event["delta"] for event in events if event["type"] == "response.audio.delta")
-    return b"".join(map(base64.b64decode, deltas))

@@ -32,12 +32,11 @@ from simulator_client import (
     TIMEOUT_S,
     Client,
     Event,
-    audio_of,
     connected,
     conversing,
     ended,
-    order,
 )
+from simulator_talk import REPLY_EVENTS, TURN_EVENTS, audio_of, order
 from voicelane.simulator import Faults, Reply, Simulator, serve
 
 
@@ -55,23 +54,7 @@ async def test_spoken_turn() -> None:
     async with conversing(audio_speed=math.inf) as (sim, client):
         await client.speak(SPEECH + SILENCE)
         events = await client.until("response.done")
-        assert order(events) == [
-            "input_audio_buffer.speech_started",
-            "input_audio_buffer.speech_stopped",
-            "input_audio_buffer.committed",
-            "conversation.item.created",
-            "response.created",
-            "response.output_item.added",
-            "conversation.item.created",
-            "response.content_part.added",
-            "response.audio_transcript.delta",
-            "response.audio.delta",
-            "response.audio.done",
-            "response.audio_transcript.done",
-            "response.content_part.done",
-            "response.output_item.done",
-            "response.done",
-        ]
+        assert order(events) == TURN_EVENTS + REPLY_EVENTS
         assert audio_of(events) == PHRASES[0].pcm
 
         connection = sim.connections[0]
