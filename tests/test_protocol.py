@@ -356,7 +356,6 @@ def test_the_end_of_another_response_is_not_the_end_of_the_active_one() -> None:
     service.creates()
     service.speaks()
     assert service.says("response.audio.done", response_id="r0") == []
-    assert service.conversation.agent_is_speaking
     assert emitted(service.finishes("r0")) == ["response_done"]
     assert service.conversation.accepted_response_id == "r1"
 

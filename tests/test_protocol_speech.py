@@ -26,7 +26,6 @@ def test_a_response_is_heard_from_its_first_delta_to_its_end() -> None:
     assert service.conversation.accepted_response_id == "r1"
     assert service.speaks() == [SpeechBegins(24_000)]
     assert service.speaks() == []
-    assert service.conversation.agent_is_speaking
     ended = service.says("response.audio.done", response_id="r1")
     assert ended == [SpeechComplete()]
     usage = {"total_tokens": 3}
@@ -197,7 +196,6 @@ def test_after_a_cut_off_the_next_speech_begins_anew() -> None:
     service.creates()
     service.speaks()
     barge_in(service)
-    assert not service.conversation.agent_is_speaking
     ended = service.finishes(status="cancelled")
     assert [type(action) for action in ended] == [ReplyDone, Emit]
     service.creates("r2")

@@ -80,7 +80,6 @@ class Conversation:
         mcp_labels: Callable[[], Collection[str]] = frozenset,
         listener_lag_ms: Callable[[], float] = float,
     ) -> None:
-        self._interrupted: Interrupted | None = None
         self._play_head = play_head
         self._listener_lag_ms = listener_lag_ms
         self._sample_rate_hz = sample_rate_hz
@@ -106,7 +105,6 @@ class Conversation:
         )
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
             "session.updated": self._on_session_updated,
-            "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": self._on_speech_stopped,
             "conversation.item.created": self._on_item_created,
             "conversation.item.deleted": self._on_item_deleted,
@@ -143,20 +141,17 @@ class Conversation:
         """Whether nobody speaks, and nothing was asked for: a pause."""
         return not (self.user_is_speaking or self._active or self._requested)
 
-    @property
-    def agent_is_speaking(self) -> bool:
-        """Whether audio of a response is being received."""
-        return self._agent_is_speaking
-
     def handle(
         self, event: Mapping[str, Any], interrupted: Interrupted | None = None
     ) -> list[Action]:
         """What follows from a server event that is no audio delta. Unknown ones are let pass.
 
-        With `interrupted`, playback was interrupted when the event came.
+        With `interrupted`, the transport interrupted playback because of this event.
         """
-        handler = self._handlers.get(str(event.get("type")))
-        self._interrupted = interrupted
+        kind = str(event.get("type"))
+        if kind == "input_audio_buffer.speech_started":
+            return self._on_speech_started(interrupted)
+        handler = self._handlers.get(kind)
         return handler(event) if handler else []
 
     def handle_audio(self, delta: AudioDelta) -> list[Action]:
@@ -252,12 +247,13 @@ class Conversation:
 
     # --- the user ----------------------------------------------------------------------------
 
-    def _on_speech_started(self, _event: Mapping[str, Any]) -> list[Action]:
+    def _on_speech_started(self, interrupted: Interrupted | None) -> list[Action]:
         self.user_is_speaking = True
         # The service cancels the response by itself unless it was told not to.
         cancels_itself = self._turn_detection.get("interrupt_response", True)
         cancel = self._active is not None and not cancels_itself
-        return [Emit("user_speech_started", {"type": "done"}), *self._cut_off(cancel=cancel)]
+        started = Emit("user_speech_started", {"type": "done"})
+        return [started, *self._cut_off(interrupted, cancel=cancel)]
 
     def _on_speech_stopped(self, _event: Mapping[str, Any]) -> list[Action]:
         self.user_is_speaking = False
@@ -376,10 +372,9 @@ class Conversation:
         self._agent_is_speaking = False
         return [SpeechComplete()]
 
-    def _cut_off(self, *, cancel: bool) -> list[Action]:
+    def _cut_off(self, interrupted: Interrupted | None = None, *, cancel: bool) -> list[Action]:
         """Ends what is being said: the service must know how much of it was heard."""
         self._audible = False
-        interrupted, self._interrupted = self._interrupted, None
         actions: list[Action] = [InterruptPlayback(interrupted)]
         if cancel:
             response_id = self._active.response_id if self._active else None
