@@ -110,6 +110,18 @@ def test_a_transcript_ends_where_the_listener_stopped_hearing() -> None:
     assert cuts(service.says("input_audio_buffer.speech_started")) == []
 
 
+def test_what_the_play_head_has_not_reached_was_not_heard() -> None:
+    service = Service()
+    for number in (1, 2):  # as the listener has taken nothing at all, and nothing since the cut
+        service.creates(f"r{number}")
+        service.speaks(response_id=f"r{number}", item_id=f"i{number}")
+        service.writes("one two", item_id=f"i{number}")
+        actions = service.says("input_audio_buffer.speech_started")
+        assert (sent(actions), cuts(actions)) == ([], [("one two", "")])
+        service.finishes(f"r{number}", status="cancelled")
+        service.head = Head("i1", 0, 500)
+
+
 def test_a_text_that_is_completed_after_the_cut_is_cut_again() -> None:
     service = Service()
     service.creates()

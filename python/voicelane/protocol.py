@@ -9,7 +9,6 @@ import base64
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
-from itertools import dropwhile
 from typing import Any, Protocol
 
 from .actions import (
@@ -182,11 +181,12 @@ class Conversation:
 
     def interrupt(self) -> list[Action]:
         """The caller cuts the agent off: nothing that was asked for before is to be heard."""
+        if self._requested is not None:  # cut off as soon as it begins: there is nothing to cancel yet
+            self._requested.finish("cancelled")
         for reply in self._waiting:
             reply.finish("cancelled")
         self._waiting.clear()
-        self.calls.silence(self._active.response_id if self._active else None)
-        return self._cut_off(cancel=self._active is not None)
+        return self._cut_off_all()
 
     def abandon(self) -> list[Reply]:
         """The connection is lost. Returns what has to be asked for again on the next one.
@@ -196,7 +196,7 @@ class Conversation:
         active, requested = self._active, self._requested
         self._active = self._requested = None
         head = self._play_head()
-        replies = [reply for reply in (requested, *self._waiting) if reply is not None]
+        replies = [reply for reply in (requested, *self._waiting) if reply and not reply.is_done]
         self._waiting.clear()
         if active is None:
             return replies
@@ -227,7 +227,7 @@ class Conversation:
         if code == _ALREADY_ACTIVE and self._ask_again(error.event_id):
             return []
         refused = self._requested
-        if refused is None or error.event_id not in (None, _event_id(refused)):
+        if refused is None or error.event_id not in (None, refused.event_id):
             return [Fault(error)]
         self._requested = None
         return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
@@ -235,13 +235,14 @@ class Conversation:
     def _ask_again(self, event_id: str | None) -> bool:
         """Our request met a response that the service had begun by itself: it is made again after that."""
         for reply in (self._requested, self._active):
-            if reply is not None and event_id == _event_id(reply):
+            if reply is not None and event_id == reply.event_id:
                 if reply is self._active:  # taken for the answer to our request, which it is not
                     self._active = Reply()
                     self._active.response_id, reply.response_id = reply.response_id, None
                     self._active.status, reply.status = reply.status, "waiting"
                 self._requested = None
-                self._waiting.appendleft(reply)
+                if not reply.is_done:
+                    self._waiting.appendleft(reply)
                 return True
         return False
 
@@ -283,9 +284,12 @@ class Conversation:
         self._active = self._requested or Reply()
         self._requested = None
         self._active.response_id = response_id if isinstance(response_id, str) else None
+        begun = ResponseBegun(self._active.response_id)
+        if self._active.is_done:  # cut off before it began
+            return [begun, *self._cut_off_all()]
         self._active.status = "in_progress"
         self._audible = True
-        return [ResponseBegun(self._active.response_id)]
+        return [begun]
 
     def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
         self._history.complete(mapping(event.get("item")))
@@ -361,7 +365,7 @@ class Conversation:
 
     def _request(self, reply: Reply) -> list[Action]:
         self._requested = reply
-        event: dict[str, Any] = {"type": "response.create", "event_id": _event_id(reply)}
+        event: dict[str, Any] = {"type": "response.create", "event_id": reply.event_id}
         if reply.request is not None:
             event["response"] = reply.request
         return [Send(event)]
@@ -371,6 +375,11 @@ class Conversation:
             return []
         self._agent_is_speaking = False
         return [SpeechComplete()]
+
+    def _cut_off_all(self) -> list[Action]:
+        """As the caller wants it: what the active response calls is not answered either."""
+        self.calls.silence(self._active.response_id if self._active else None)
+        return self._cut_off(cancel=self._active is not None)
 
     def _cut_off(self, interrupted: Interrupted | None = None, *, cancel: bool) -> list[Action]:
         """Ends what is being said: the service must know how much of it was heard."""
@@ -386,8 +395,11 @@ class Conversation:
         """Tells how much was heard of each item that will not be heard to its end."""
         received_ms = {item_id: self._received_ms(item_id) for item_id in self._received_frames}
         self._received_frames.clear()
+        # What came before the item at the play head was heard. Where that is an older one, nothing was.
+        items = list(received_ms)
+        first = items.index(head.item_id) if head.item_id in received_ms else 0
         actions: list[Action] = []
-        for item_id in dropwhile(lambda item_id: item_id != head.item_id, received_ms):
+        for item_id in items[first:]:
             heard_ms = self._heard_ms(head) if item_id == head.item_id else 0
             if heard_ms >= received_ms[item_id]:
                 continue
@@ -445,8 +457,3 @@ def _truncation(item_id: str, content_index: int, audio_end_ms: int) -> Send:
             "audio_end_ms": audio_end_ms,
         }
     )
-
-
-def _event_id(reply: Reply) -> str:
-    """Names the request, so that the service's refusal can say which one it is."""
-    return f"voicelane-{id(reply):x}"

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Generator, Mapping
+from itertools import count
 from typing import Any
 
 from .errors import VoiceLiveError
 
+_numbers = count(1)
+
 
 class Reply:
-    """An answer of the agent. Awaiting it waits until it was played, or cut off, to its end.
+    """An answer of the agent. Awaiting it waits until it was played to its end, or cut off.
 
         reply = await model.send_text_message("What time is it?")
         await reply
         print(reply.text, reply.status)
 
     Attributes:
+        event_id: names the request, so that the service's refusal can say which one it is.
         request: the ``response`` object it was asked for with, None for the service's defaults.
         response_id: the service's id, None until it began.
         status: "waiting", "in_progress", and in the end as the service says: "completed", "cancelled",
@@ -26,6 +30,7 @@ class Reply:
     """
 
     def __init__(self, request: Mapping[str, Any] | None = None) -> None:
+        self.event_id = f"voicelane-{next(_numbers)}"
         self.request = request
         self.response_id: str | None = None
         self.status = "waiting"

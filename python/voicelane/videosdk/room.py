@@ -81,7 +81,8 @@ class TrackPlayback:
     def finish(self) -> None:
         """Fills up the last frame: a track never plays a part of one."""
         if missing := -(self._written - self._since) % self._frame:
-            self._append(bytes(missing * _SAMPLE_BYTES), None, 0)
+            last = self._spans[-1]  # its silence is a part of it: behind it nothing else is heard
+            self._append(bytes(missing * _SAMPLE_BYTES), last.item_id, last.content_index)
 
     def _append(self, pcm: bytes, item_id: str | None, content_index: int) -> None:
         if self.buffered_frames == 0 and self._since + self._heard_now() < self._written:
