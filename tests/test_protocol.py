@@ -46,7 +46,7 @@ def test_the_end_of_another_response_forgets_no_request_and_makes_none() -> None
     assert len(sent(asked)) == 1
     assert sent(service.finishes("stale", "cancelled")) == []
     service.creates("r1")
-    assert sent(service.finishes("stale", "cancelled")) == []
+    assert sent(service.finishes("older", "cancelled")) == []
     ended = service.finishes("r1")
     assert ended[0] == ReplyDone(first)
     assert first.response_id == "r1"
