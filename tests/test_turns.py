@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -133,6 +135,13 @@ async def test_a_stream_that_nobody_takes_from_is_bounded() -> None:
     assert await anext(stream) == events.Error("6")
     model.emit("something of the user's own", 1)
     assert model.stats()["errors"] == 1030
+
+
+async def test_a_stream_that_nobody_holds_is_forgotten() -> None:
+    model = AzureVoiceLive(model="m", api_key="key")
+    forgotten = weakref.ref(model.events())
+    gc.collect()
+    assert forgotten() is None
 
 
 async def test_words_and_visemes_are_told() -> None:

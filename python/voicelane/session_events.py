@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeVar, overload
+from weakref import WeakSet
 
 from .emitter import EventEmitter, Handler
 from .errors import ErrorText
@@ -51,7 +52,7 @@ class SessionEvents(EventEmitter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._streams: list[EventStream] = []
+        self._streams: WeakSet[EventStream] = WeakSet()  # gone with who iterates
 
     @overload  # type: ignore[override]  # it asks more of a handler than any emitter does
     def on(
@@ -170,7 +171,7 @@ class SessionEvents(EventEmitter):
     def events(self) -> EventStream:
         """The events from now on, as an async iterator of the dataclasses of `voicelane.events`."""
         stream = EventStream()
-        self._streams.append(stream)
+        self._streams.add(stream)
         return stream
 
     def end_streams(self) -> None:
