@@ -279,8 +279,8 @@ def quick_times(monkeypatch: pytest.MonkeyPatch) -> None:
     from voicelane.transport import native, sdk
 
     for module in (native, sdk):
-        monkeypatch.setattr(module, "_HEARTBEAT_S", QUICK_S)
-        monkeypatch.setattr(module, "_CLOSE_TIMEOUT_S", QUICK_S)
+        monkeypatch.setattr(module, "HEARTBEAT_S", QUICK_S)
+        monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", QUICK_S)
 
 
 def described(error: BaseException | None) -> str:

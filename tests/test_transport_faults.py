@@ -277,8 +277,8 @@ def quick_times(monkeypatch: pytest.MonkeyPatch) -> None:
     from voicelane.transport import native, sdk
 
     for module in (native, sdk):
-        monkeypatch.setattr(module, "_HEARTBEAT_S", SHORT_S)
-        monkeypatch.setattr(module, "_CLOSE_TIMEOUT_S", SHORT_S)
+        monkeypatch.setattr(module, "HEARTBEAT_S", SHORT_S)
+        monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", SHORT_S)
 
 
 @pytest.mark.usefixtures("quick_times")
@@ -433,5 +433,5 @@ async def test_what_comes_after_a_close_is_ignored() -> None:
 def test_the_times_are_the_same_on_both_transports() -> None:
     from voicelane.transport import native, sdk
 
-    assert (native._HEARTBEAT_S, native._CLOSE_TIMEOUT_S) == (20.0, 5.0)
+    assert (native.HEARTBEAT_S, native.CLOSE_TIMEOUT_S) == (20.0, 5.0)
     assert (sdk._HEARTBEAT_S, sdk._CLOSE_TIMEOUT_S) == (20.0, 5.0)

@@ -194,7 +194,7 @@ async def test_only_text_can_be_sent(text: Any) -> None:
 
 
 def test_latencies_are_percentiles_of_the_latest() -> None:
-    latency = Latency()
+    latency = Latency(print)
     assert latency.summary() == {"count": 0, "p50_ms": None, "p99_ms": None}
     latency.stop(5.0)  # without a start
     for n in range(1000):

@@ -207,27 +207,26 @@ class Link:
 
     def _read_text(self, text: bytes) -> None:
         try:
-            self._handle(text)
+            actions = self._actions_after(text)
         except ValueError as error:
             trimmed = trim_to_whole_samples(text)
             if trimmed is None:
                 self._report(error)
-            else:
-                _log.warning(_TRIMMED)
-                self._handle(trimmed)
+                return
+            _log.warning(_TRIMMED)
+            actions = self._actions_after(trimmed)
+        self._obey(self, actions)
 
-    def _handle(self, text: bytes) -> None:
+    def _actions_after(self, text: bytes) -> list[Action]:
         conversation = self.conversation
         if self.transport.writes_playback:
             interrupted, self._interrupted = self._interrupted, None
-            self._obey(self, conversation.handle(_parsed(text), interrupted))
-            return
+            return conversation.handle(_parsed(text), interrupted)
         accepted = conversation.accepted_response_id
         delta = self._playback.write_event(text, response_id=accepted)
         if delta is not None:
-            self._obey(self, conversation.handle_audio(delta))
-        else:
-            self._obey(self, conversation.handle(_parsed(text)))
+            return conversation.handle_audio(delta)
+        return conversation.handle(_parsed(text))
 
 
 def told_fault(doing: str, fault: BaseException) -> VoiceLiveError:

@@ -27,6 +27,10 @@ class Reply:
             "failed" or "incomplete" (also where the connection was lost in the middle).
         text: what was said, as far as it is known.
         usage: tokens, as the service counts them.
+
+    Raises, when awaited:
+        ServiceError: the service refused it.
+        VoiceLiveError: too many waited before it.
     """
 
     def __init__(self, request: Mapping[str, Any] | None = None) -> None:

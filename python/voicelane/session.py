@@ -386,7 +386,7 @@ class AzureVoiceLive(SessionEvents):
 
         Args:
             **changes: settings by the names of `AzureVoiceLiveConfig`, ``instructions`` and ``tools``. None
-                goes back to the service's default.
+                goes back to the service's default; instructions are a text.
 
         Raises:
             ValueError, TypeError: a value is bad, or the setting cannot change any more.
