@@ -428,10 +428,3 @@ async def test_what_comes_after_a_close_is_ignored() -> None:
         assert lost is not None
         assert (lost.code, lost.reason) == (1001, "bye")
         assert log.all("user_speech_started") == []
-
-
-def test_the_times_are_the_same_on_both_transports() -> None:
-    from voicelane.transport import native, sdk
-
-    assert (native.HEARTBEAT_S, native.CLOSE_TIMEOUT_S) == (20.0, 5.0)
-    assert (sdk._HEARTBEAT_S, sdk._CLOSE_TIMEOUT_S) == (20.0, 5.0)
