@@ -406,6 +406,14 @@ def test_the_end_of_another_response_is_not_the_end_of_the_active_one() -> None:
     assert service.conversation.accepted_response_id == "r1"
 
 
+def test_the_end_of_another_response_loses_no_words_of_the_active_one() -> None:
+    service = Service()
+    service.creates()
+    service.writes("one")
+    service.finishes("r0")
+    assert said(service.writes(" two")) == [("agent", "one two", False)]
+
+
 def test_what_was_asked_for_with_a_response_is_not_repeated_after_its_calls() -> None:
     service = Service()
     reply, _ = service.is_asked({"instructions": "once"})

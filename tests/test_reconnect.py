@@ -25,6 +25,50 @@ def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
     return AzureVoiceLive(endpoint=sim.endpoint, api_key=sim.api_key, **arguments)
 
 
+class BothEnds:
+    """A transport whose reader and sender end in one turn of the loop, each with what it knows."""
+
+    connection = None
+    writes_playback = False
+
+    def __init__(self) -> None:
+        self._told = [b'{"type": "session.updated", "session": {"id": "s"}}']
+        self.gone = asyncio.Event()
+
+    async def receive(self) -> list[bytes]:
+        if self._told:
+            return [self._told.pop()]
+        await self.gone.wait()
+        raise errors.ConnectionLostError(1008, "said by the service")
+
+    def receive_nowait(self) -> list[bytes]:
+        return []
+
+    async def send(self, event: Any) -> None: ...
+
+    async def serve(self, uplink: Any) -> None:
+        await self.gone.wait()
+        raise errors.ConnectionLostError(1006)
+
+    def silence(self, response_id: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_where_reader_and_sender_end_at_once_the_reader_says_why() -> None:
+    for _ in range(20):  # which of them is looked at first was a matter of chance
+        transport = BothEnds()
+
+        async def connect(*_: Any, transport: BothEnds = transport) -> Any:
+            return transport
+
+        async with AzureVoiceLive(model="m", api_key="key", transport=connect) as model:
+            transport.gone.set()
+            error = await model.wait_closed()
+        assert isinstance(error, errors.ConnectionLostError)
+        assert error.reason == "said by the service"
+
+
 def told(connection: Any) -> list[tuple[str, str]]:
     """The messages that a connection was told, as (role, text)."""
     items = [event.get("item", {}) for event in connection.received]

@@ -113,3 +113,21 @@ async def test_an_answer_that_comes_late_is_not_taken_for_the_next_ones() -> Non
             model._connect_timeout_s = TIMEOUT_S
             with pytest.raises(errors.ServiceError, match=r"Too hot\."):
                 await model.update_session(temperature=1.1)
+
+
+async def test_a_confirmation_that_says_less_forgets_nothing() -> None:
+    async def say_less(websocket: Any) -> None:
+        await websocket.receive()
+        session = {"id": "s", "expires_at": 4e9}
+        await websocket.send_json({"type": "session.updated", "session": session})
+        await websocket.receive()
+        await websocket.send_json({"type": "session.updated", "session": {}})
+        await websocket.receive()
+
+    async with service(say_less) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        async with model:
+            await model.update_session(temperature=0.9)
+            assert model.session_id == "s"
+            assert model._link is not None
+            assert model._link.expires_at_s == 4e9

@@ -80,7 +80,8 @@ class Keeper:
         renew_s = self._renewal_delay_s(link)
         await asyncio.wait({link.task}, timeout=renew_s)
         while not link.task.done():
-            left_s = (link.expires_at_s or 0) - time.time()
+            assert link.expires_at_s is not None, "what expires says when"
+            left_s = link.expires_at_s - time.time()
             if session.is_pause or left_s < _LAST_CALL_S:
                 return True
             await asyncio.wait({link.task}, timeout=_PAUSE_POLL_S)

@@ -63,9 +63,9 @@ class Link:
         self._task: asyncio.Task[VoiceLiveError | None] | None = None
 
     def accept(self, session_id: str | None, expires_at_s: float | None) -> None:
-        """The service accepted the session, or a change of it."""
-        self.session_id = session_id
-        self.expires_at_s = expires_at_s
+        """The service accepted the session, or a change of it. What it does not say again stays."""
+        self.session_id = session_id or self.session_id
+        self.expires_at_s = expires_at_s or self.expires_at_s
         if self._accepted.is_set() and self._updates:
             # Confirmations carry no id: they come in the order of the changes.
             _, accepted = self._updates.popitem(last=False)

@@ -333,12 +333,12 @@ class Conversation:
             ended.status = status
             ended.usage = response.get("usage")
             actions += self._agent_done()
+            self._transcripts.response_ended()
         calls = self.calls.of_response(response, ended) if status == "completed" else []
         actions += calls
         # One that calls functions goes on with what they return.
         if ended is not None and not calls:
             actions.append(ReplyDone(ended))
-        self._transcripts.response_ended()
         done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
         actions.append(Emit("response_done", done))
         if status == "failed":

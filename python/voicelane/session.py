@@ -494,7 +494,7 @@ class AzureVoiceLive(SessionEvents):
         (await self._ready()).tell(user_item(content))
 
     async def interrupt(self) -> None:
-        """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
+        """Cuts the agent off: drops what was not heard, cancels what is being said and what was asked for."""
         self.catch_up()
         if self._session is not None and not self._closing:
             self._session.interrupt()

@@ -63,7 +63,7 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
     """Azure Voice Live for VideoSDK Agents: for ``Pipeline(llm=...)`` and ``RealTimePipeline(model=...)``.
 
     Args:
-        api_key, endpoint, model, config, credential: as `voicelane.AzureVoiceLive` takes them.
+        model, api_key, credential, endpoint, config: as `voicelane.AzureVoiceLive` takes them.
         tools: what the model may call besides the agent's tools.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets; by default learned from
             the frames, which have to be of 20 ms then (or what the host saw last in this process).
@@ -71,18 +71,17 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
         **options: what else `voicelane.AzureVoiceLive` takes, such as ``reconnect``.
 
     Raises:
-        TypeError: a tool that is none.
-        ValueError: an argument out of range, or no credentials.
+        TypeError, ValueError: as `voicelane.AzureVoiceLive` does.
     """
 
     def __init__(
         self,
         *,
-        api_key: str | None = None,
-        endpoint: str | None = None,
         model: str,
-        config: AzureVoiceLiveConfig | None = None,
+        api_key: str | None = None,
         credential: Any = None,
+        endpoint: str | None = None,
+        config: AzureVoiceLiveConfig | None = None,
         tools: Iterable[Any] = (),
         input_sample_rate_hz: int | None = None,
         input_channels: int | None = None,

@@ -43,6 +43,7 @@ class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
         self._synthesis_complete = False
         self._grace_s = getattr(self, "_speaking_grace_period", 0.2)
         self._last_audio_callback: Any = None
+        self._telling: set[asyncio.Future[Any]] = set()
         self._pcm = bytearray(self.chunk_size)
         self._odd_byte = b""
         self._resampler: Resampler | None = None
@@ -170,4 +171,5 @@ class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
         self._synthesis_complete = False
         if self._last_audio_callback is not None:
             task = asyncio.ensure_future(self._last_audio_callback())
-            self._telling = task  # a task that nobody holds may be lost
+            self._telling.add(task)  # a task that nobody holds may be lost
+            task.add_done_callback(self._telling.discard)
