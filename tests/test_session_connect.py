@@ -41,8 +41,9 @@ async def test_connect_twice_gives_a_new_session() -> None:
         assert all(task.done() for task in first.tasks)
         assert model.playback.buffered_ms == 0
         assert len(sim.connections) == 2
+        done = len(log.all("response_done"))
         await model.send_text_message("after")
-        await log.wait_for("response_done")
+        await log.wait_for("response_done", done + 1)
         assert read_all(model)
         assert log.all("error") == []
 
