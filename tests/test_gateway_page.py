@@ -15,6 +15,7 @@ from playwright.async_api import Browser, Locator, Page, expect
 
 from cli_support import started
 from page_support import CHROMIUM, LONG, begin_call, chromium, open_page, served, write_conversation
+from ports import reserved_port
 from support import TIMEOUT_S, reply_pcm, until
 from voicelane.simulator import Reply, ToolCall
 
@@ -186,23 +187,24 @@ async def test_what_the_player_held_is_not_heard_after_a_clear(page: Page) -> No
 
 
 async def test_a_killed_server_is_survived(page: Page) -> None:
-    async with started("serve", "--simulator", "--port", 0) as run:
-        found = re.search(r"http://\S+:(\d+)", await run.line_with("gateway to"))
-        assert found
-        await page.context.clear_permissions()
-        await begin_call(page, found[0])
-        await write(page, "Hello?")
-        await expect(line(page, "user")).to_have_text("Hello?")
-        run.process.send_signal(signal.SIGKILL)
-        await expect(page.get_by_role("alert")).to_contain_text("Connection lost")
-        await expect(page.locator("#connection")).to_contain_text("Trying again")
-    async with started("serve", "--simulator", "--port", found[1]):
-        await expect(page.locator("#connection")).to_have_text("Connected")
-        await expect(page.get_by_role("alert")).to_be_hidden()
-        await write(page, "And now?")
-        await expect(line(page, "user")).to_have_text(["Hello?", "And now?"])
-        await expect(page.locator("#transcript .divider")).to_contain_text("New call")
-        await expect(line(page, "agent").last).to_contain_text("Hello")
+    with reserved_port() as port:
+        serve = ("serve", "--simulator", "--port", port)
+        async with started(*serve) as run:
+            await run.line_with("gateway to")
+            await page.context.clear_permissions()
+            await begin_call(page, f"http://127.0.0.1:{port}")
+            await write(page, "Hello?")
+            await expect(line(page, "user")).to_have_text("Hello?")
+            run.process.send_signal(signal.SIGKILL)
+            await expect(page.get_by_role("alert")).to_contain_text("Connection lost")
+            await expect(page.locator("#connection")).to_contain_text("Trying again")
+        async with started(*serve):
+            await expect(page.locator("#connection")).to_have_text("Connected")
+            await expect(page.get_by_role("alert")).to_be_hidden()
+            await write(page, "And now?")
+            await expect(line(page, "user")).to_have_text(["Hello?", "And now?"])
+            await expect(page.locator("#transcript .divider")).to_contain_text("New call")
+            await expect(line(page, "agent").last).to_contain_text("Hello")
 
 
 async def test_a_denied_microphone_leaves_writing(page: Page) -> None:
