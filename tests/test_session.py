@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import logging
 from types import SimpleNamespace
@@ -326,3 +327,23 @@ async def test_handlers_may_be_any_callable_and_never_stop_the_session(
             await log.wait_for("response_done")
     assert seen == ["no argument", "object", "async"]
     assert "the user's own" in caplog.text
+
+
+async def test_audio_that_is_wrong_in_two_ways_is_told_and_ends_nothing() -> None:
+    audio = base64.b64encode(b"abc").decode()  # it ends within a sample, and belongs nowhere
+
+    async def tell(websocket: Any) -> None:
+        await websocket.receive()
+        await websocket.send_json({"type": "session.updated", "session": {"id": "s"}})
+        delta = {"type": "response.audio.delta", "delta": audio, "content_index": "first"}
+        await websocket.send_json(delta)
+        await websocket.send_json({"type": "input_audio_buffer.speech_started"})
+        await websocket.receive()
+
+    async with service(tell) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        log = EventLog(model)
+        async with model:
+            await log.wait_for("user_speech_started")
+            assert ["content_index" in error for error in log.all("error")] == [True]
+            assert model.session_ready

@@ -209,13 +209,13 @@ class Link:
         try:
             actions = self._actions_after(text)
         except ValueError as error:
-            trimmed = trim_to_whole_samples(text)
-            if trimmed is None:
+            if (trimmed := trim_to_whole_samples(text)) is None:
                 self._report(error)
-                return
-            _log.warning(_TRIMMED)
-            actions = self._actions_after(trimmed)
-        self._obey(self, actions)
+            else:
+                _log.warning(_TRIMMED)
+                self._read_text(trimmed)
+        else:
+            self._obey(self, actions)
 
     def _actions_after(self, text: bytes) -> list[Action]:
         conversation = self.conversation

@@ -98,7 +98,7 @@ class AzureVoiceLive(SessionEvents):
     ) -> None:
         super().__init__()
         self._owns_credential = credential is None
-        self.credential = resolve_credential(credential, api_key)
+        self.credential: Any = resolve_credential(credential, api_key)
         del api_key  # from the tracebacks of what is refused below
         self._transport = choose(transport)
         if not connect_timeout_s > 0:
