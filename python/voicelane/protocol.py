@@ -181,9 +181,8 @@ class Conversation:
 
     def interrupt(self) -> list[Action]:
         """The caller cuts the agent off: nothing that was asked for before is to be heard."""
-        if (
-            self._requested is not None
-        ):  # cut off as soon as it begins: there is nothing to cancel yet
+        # Of what has not begun there is nothing to cancel yet: it is cut off when it begins.
+        if self._requested is not None:
             self._requested.finish("cancelled")
         for reply in self._waiting:
             reply.finish("cancelled")

@@ -15,6 +15,9 @@ _numbers = count(1)
 class Reply:
     """An answer of the agent. Awaiting it waits until it was played to its end, or cut off.
 
+    Awaiting raises what kept it from beginning: the service's refusal, a `ServiceError`, or a
+    `VoiceLiveError` where too many waited before it.
+
         reply = await model.send_text_message("What time is it?")
         await reply
         print(reply.text, reply.status)
@@ -27,10 +30,6 @@ class Reply:
             "failed" or "incomplete" (also where the connection was lost in the middle).
         text: what was said, as far as it is known.
         usage: tokens, as the service counts them.
-
-    Raises, when awaited:
-        ServiceError: the service refused it.
-        VoiceLiveError: too many waited before it.
     """
 
     def __init__(self, request: Mapping[str, Any] | None = None) -> None:
