@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 from pathlib import Path
 
 from pre_commit.clientlib import load_config
@@ -37,3 +38,11 @@ def test_the_hooks_run_what_make_lint_runs() -> None:
         make, target = hook["entry"].split()
         assert make == "make"
         assert target in prerequisites("lint")
+
+
+def test_the_faults_of_make_mutate_can_be_planted() -> None:
+    script = runpy.run_path(str(ROOT / "scripts" / "mutate-protocol"))
+    assert len(script["FAULTS"]) > 80
+    for what, file, old, new in script["FAULTS"]:
+        assert (script["PACKAGE"] / file).read_text(encoding="utf-8").count(old) == 1, what
+        assert old != new, what

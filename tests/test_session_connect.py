@@ -267,6 +267,29 @@ class TestCredentials:
         assert type(model.credential).__module__.startswith("azure.identity.aio")
         assert model.endpoint == "wss://api.voicelive.com/v1"
 
+    async def test_the_default_chain_is_made_anew_for_who_connects_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Chain:
+            is_closed = False
+
+            async def get_token(self, *_scopes: str, **_: Any) -> AccessToken:
+                assert not self.is_closed  # as azure-identity's, which gives none then
+                return AccessToken("simulator-token", 0)
+
+            async def close(self) -> None:
+                self.is_closed = True
+
+        monkeypatch.delenv("AZURE_VOICE_LIVE_API_KEY", raising=False)
+        monkeypatch.setattr("azure.identity.aio.DefaultAzureCredential", Chain)
+        async with Simulator() as sim:
+            model = AzureVoiceLive(model="m", endpoint=sim.endpoint)
+            for _ in range(2):
+                async with model:
+                    chain = model.credential
+                assert chain.is_closed
+        assert len(sim.connections) == 2
+
 
 @pytest.mark.parametrize(
     ("arguments", "name"),

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
@@ -130,6 +132,13 @@ async def test_a_stream_that_nobody_takes_from_is_bounded() -> None:
     assert model.stats()["errors"] == 1030
 
 
+async def test_a_stream_that_nobody_holds_is_forgotten() -> None:
+    model = AzureVoiceLive(model="m", api_key="key")
+    forgotten = weakref.ref(model.events())
+    gc.collect()
+    assert forgotten() is None
+
+
 async def test_words_and_visemes_are_told() -> None:
     where = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
     word = {
@@ -180,7 +189,7 @@ async def test_only_text_can_be_sent(text: Any) -> None:
 
 
 def test_latencies_are_percentiles_of_the_latest() -> None:
-    latency = Latency()
+    latency = Latency(print)
     assert latency.summary() == {"count": 0, "p50_ms": None, "p99_ms": None}
     latency.stop(5.0)  # without a start
     for n in range(1000):

@@ -246,6 +246,8 @@ class AzureVoiceLive(SessionEvents):
             self._observer.connecting()
             self._closing = False
             self.loop = asyncio.get_running_loop()
+            if self.credential is None:  # closed with the session before
+                self.credential = resolve_credential(None, None)
             if self.audio_track is None:
                 self.audio_track = PlaybackTrack(self.playback)
             try:
@@ -280,7 +282,8 @@ class AzureVoiceLive(SessionEvents):
             await self._cleanup_session()
             self._observer.ended(None)
         if self._owns_credential and hasattr(self.credential, "close"):
-            await self.credential.close()
+            credential, self.credential = self.credential, None
+            await credential.close()
         if was_open and self._ended is None:
             self.emit("closed", {"error": None})
         self.end_streams()
@@ -383,7 +386,7 @@ class AzureVoiceLive(SessionEvents):
 
         Args:
             **changes: settings by the names of `AzureVoiceLiveConfig`, ``instructions`` and ``tools``. None
-                goes back to the service's default.
+                goes back to the service's default; instructions are a text.
 
         Raises:
             ValueError, TypeError: a value is bad, or the setting cannot change any more.

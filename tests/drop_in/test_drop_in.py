@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import math
+import traceback
 from fractions import Fraction
 from itertools import pairwise
 
@@ -16,10 +19,12 @@ from harness import IS_1, Agent, call, model_for, sent, tone
 import voicelane.videosdk
 from public_names import unexplained
 from support import TIMEOUT_S, reply_pcm, until
+from voicelane import PlaybackBuffer
 from voicelane.reconnect import ReconnectPolicy
 from voicelane.simulator import Reply, Simulator
 from voicelane.simulator.faults import Faults
 from voicelane.videosdk import AgentAudioTrack, AzureVoiceLive
+from voicelane.videosdk.room import TrackPlayback
 
 SECRET = "a-key-that-must-not-show"
 
@@ -35,6 +40,13 @@ def test_it_is_a_realtime_model_whose_public_attributes_hold_no_secret() -> None
     assert not model.session_ready
 
 
+def test_an_argument_that_is_refused_shows_no_key() -> None:
+    with pytest.raises(ValueError, match="chunk_ms") as caught:
+        AzureVoiceLive(model="m", api_key=SECRET, chunk_ms=0)
+    told = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert SECRET not in "".join(told.format())
+
+
 def test_every_public_name_is_explained() -> None:
     assert list(unexplained(voicelane.videosdk)) == []
 
@@ -42,6 +54,21 @@ def test_every_public_name_is_explained() -> None:
 def test_the_missing_model_is_named() -> None:
     with pytest.raises(TypeError, match="'model'"):
         AzureVoiceLive(api_key=SECRET)  # type: ignore[call-arg]
+
+
+async def test_a_track_that_takes_nothing_is_given_ten_minutes_and_no_more() -> None:
+    class Stuck:
+        async def add_new_bytes(self, _pcm: bytes) -> None:
+            await asyncio.Event().wait()
+
+    audio = base64.b64encode(bytes(10 * 48_000)).decode()
+    event = {"type": "response.audio.delta", "response_id": "r", "item_id": "i", "delta": audio}
+    playback = TrackPlayback(PlaybackBuffer(), Stuck(), 24_000)
+    for _ in range(62):
+        playback.write_event(json.dumps(event))
+    assert playback.buffered_ms <= 600_000
+    assert playback.stats()["overrun_frames"] >= 24_000 * 20
+    await playback.close()
 
 
 async def test_two_legs_of_8_and_48_khz_do_not_disturb_each_other() -> None:
