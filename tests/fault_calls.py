@@ -172,14 +172,23 @@ class Call:
                     await self._say(_QUESTION[start : start + len(_FRAME)])
                     await asyncio.sleep(0.001)
             case "agent speaking":
-                answer = await self._ask("Speak to me.")
-                await until(lambda: len(self._ear.heard) > 0)
-                return answer
+                return await self._speaking()
             case "tool running":
                 answer = await self._ask("Look it up.")
                 await self._is_looking_up.wait()
                 return answer
         return None
+
+    async def _speaking(self) -> Answer:
+        """An answer that has begun to be heard, and of which most is still to be sent."""
+        sent = self.sim.connections[-1].sent
+        while True:
+            num_sent, num_heard = sent["response.audio.delta"], len(self._ear.heard)
+            answer = await self._ask("Speak to me.")
+            await until(lambda heard=num_heard: len(self._ear.heard) > heard)
+            if sent["response.audio.delta"] - num_sent <= 4:
+                return answer
+            await answer  # this machine stood still meanwhile: once more
 
     async def _strike(self, connection: Connection) -> None:
         self.sim.faults = self.fault.later
