@@ -17,7 +17,8 @@ export PIP_QUIET := 1
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-dev: build $(VENV)/.dev  ## An editable install in .venv with what most tests, formatting and the hooks need
+dev: PROFILE = quick
+dev: build $(VENV)/.dev  ## An editable install in .venv with what most tests, formatting and the hooks need; quick to compile
 
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
@@ -27,8 +28,10 @@ test: lint test-rust test-python test-videosdk  ## Format, lints, types, Rust an
 simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 	$(BIN)/voicelane simulate --port 8765
 
+PROFILE = release
+
 build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
-	@$(BIN)/maturin develop --release --extras cli,gateway
+	@$(BIN)/maturin develop --profile $(PROFILE) --extras cli,gateway
 
 lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, pyright, stubs
 
@@ -54,10 +57,10 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal  # most of them wait
 
-test-pythons:  ## The same on each Python that is here, in environments of their own (PYTHONS="3.12 3.13")
+test-pythons:  ## Install, talk, documents and that, on each Python that is here, in a .venv-3.x each (PYTHONS="3.12 3.13")
 	@for version in $(PYTHONS); do \
 	    python$$version -c "" 2>/dev/null || { echo "python$$version: not here, not tested"; continue; }; \
-	    $(MAKE) test-python VENV=.venv-$$version PYTHON=python$$version || exit; tested=yes; \
+	    $(MAKE) talk docs test-python VENV=.venv-$$version PYTHON=python$$version || exit; tested=yes; \
 	done; [ -n "$$tested" ]
 
 PYTHONS = 3.11 3.12 3.13
