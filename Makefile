@@ -10,7 +10,7 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help dev talk test simulate build lint lint-style lint-rust lint-python test-rust test-python test-pythons test-videosdk test-ray \
-        compare-videosdk mutate dist dist-aarch64 \
+        compare-videosdk mutate dist dist-aarch64 test-aarch64 \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-sessions bench-gateway \
         bench-hearing soak bench-core bench-check plots screenshots docs clean
 
@@ -165,6 +165,13 @@ dist: $(VENV)/.dist  ## sdist and wheel in dist/, each tried in a clean environm
 dist-aarch64: $(VENV)/.dist  ## The wheel for Linux on aarch64, without such a machine
 	rustup target add aarch64-unknown-linux-gnu
 	$(WHEEL) --target aarch64-unknown-linux-gnu $(ZIG)
+
+# With musl in place of glibc, since its programs need no libraries of the other processor's.
+test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER = qemu-aarch64-static
+test-aarch64: $(VENV)/.dist  ## The core's tests on the other processor, NEON kernels and all, under QEMU (needs qemu-user-static)
+	rustup target add aarch64-unknown-linux-musl
+	PATH="$(abspath $(BIN)):$$PATH" cargo-zigbuild test --quiet --target aarch64-unknown-linux-musl \
+	    --lib --test kernels --test resample --test capture --test g711 --test playback
 
 docs: $(VENV)/.docs  ## The documents as a site, in target/site, and the core's reference, in target/doc
 	@$(BIN)/python scripts/docs-site
