@@ -7,7 +7,6 @@ import inspect
 import socket
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from aiohttp import WSMessage, WSMsgType, web
 
@@ -102,9 +101,7 @@ class Connections:
     def _check_origin(self, request: web.Request) -> None:
         # What is no browser sends none, and has no user's cookies or network to abuse.
         origin = request.headers.get("Origin")
-        if origin is None or origin in self._settings.origins:
-            return
-        if urlsplit(origin).netloc != request.host:
+        if origin is not None and not self._settings.accepts_origin(origin, request.host):
             raise CallEndedError(CloseCode.WRONG_ORIGIN, "this origin may not call")
 
     async def _answer(self, websocket: web.WebSocketResponse, kind: type[Call]) -> None:

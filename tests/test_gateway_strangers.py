@@ -1,0 +1,38 @@
+"""Whom the gateway does not know: pages from elsewhere, clients that mean it no good."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from gateway_support import HELLO, gateway
+from neighbour import nothing_left
+
+
+@pytest.fixture(autouse=True)
+async def clean() -> AsyncIterator[None]:
+    async with nothing_left():
+        yield
+
+
+async def test_an_origin_that_is_no_url(caplog: pytest.LogCaptureFixture) -> None:
+    async with gateway() as server, server.browser(origin="http://[::1") as browser:
+        assert await browser.close_code() == 4403
+    assert [one for one in caplog.records if one.name.startswith("voicelane")] == []
+
+
+async def test_a_page_whose_name_leads_to_loopback() -> None:
+    """The Host of such a request is the page's own: only a token tells it from the gateway's page."""
+    page = {"Host": "evil.example:8080", "Origin": "http://evil.example:8080"}
+    async with gateway() as server, server.browser(headers=page) as browser:
+        assert await browser.close_code() == 4403
+    async with gateway(token="right") as server:
+        async with server.browser(headers=page) as browser:
+            await browser.hello(token="right")
+        async with server.browser(headers=page) as browser:
+            await browser.say(**HELLO)
+            assert await browser.close_code() == 4401
+    named = frozenset({"http://evil.example:8080"})
+    async with gateway(origins=named) as server, server.browser(headers=page) as browser:
+        await browser.hello()
