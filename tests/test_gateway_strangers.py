@@ -8,6 +8,7 @@ import pytest
 
 from gateway_support import HELLO, gateway
 from neighbour import nothing_left
+from support import until
 
 
 @pytest.fixture(autouse=True)
@@ -36,3 +37,13 @@ async def test_a_page_whose_name_leads_to_loopback() -> None:
     named = frozenset({"http://evil.example:8080"})
     async with gateway(origins=named) as server, server.browser(headers=page) as browser:
         await browser.hello()
+
+
+async def test_close_codes_of_a_clients_own_are_one_series() -> None:
+    async with gateway() as server:
+        for code in (3000, 4999, 65535):
+            async with server.browser() as browser:
+                await browser.websocket.close(code=code)
+        text = server.gateway.metrics.text
+        await until(lambda: b'voicelane_gateway_ended_total{code="other"} 3.0' in text())
+        assert text().count(b"voicelane_gateway_ended_total{") == 1

@@ -8,7 +8,7 @@ import socket
 from contextlib import suppress
 from typing import Any
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from ..errors import VoiceLiveError
 from ..logs import session_logger
@@ -95,7 +95,7 @@ class Connections:
         if ended is not None:
             await _close(request, websocket, ended)
         code = ended.code if ended else websocket.close_code
-        self._metrics.ended.labels(str(int(code or 1006))).inc()
+        self._metrics.count_end(int(code or WSCloseCode.ABNORMAL_CLOSURE))
         return websocket
 
     def _check_origin(self, request: web.Request) -> None:
