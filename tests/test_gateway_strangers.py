@@ -9,6 +9,7 @@ import pytest
 from gateway_support import HELLO, gateway
 from neighbour import nothing_left
 from support import until
+from voicelane.gateway import GatewaySettings
 
 
 @pytest.fixture(autouse=True)
@@ -47,3 +48,8 @@ async def test_close_codes_of_a_clients_own_are_one_series() -> None:
         text = server.gateway.metrics.text
         await until(lambda: b'voicelane_gateway_ended_total{code="other"} 3.0' in text())
         assert text().count(b"voicelane_gateway_ended_total{") == 1
+
+
+def test_an_empty_token_is_refused() -> None:
+    with pytest.raises(ValueError, match="expected None or at least one character, got ''"):
+        GatewaySettings(token="")

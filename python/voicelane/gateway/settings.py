@@ -101,6 +101,9 @@ class GatewaySettings:
         lead_ms: how far the audio in the client may be ahead of its play head.
         drain_s: how long calls may go on when the gateway stops.
         is_simulator: told to the page.
+
+    Raises:
+        ValueError: the token is empty.
     """
 
     token: str | None = None
@@ -115,6 +118,11 @@ class GatewaySettings:
     lead_ms: int = 160
     drain_s: float = 120.0
     is_simulator: bool = False
+
+    def __post_init__(self) -> None:
+        # As an environment variable without a value gives it: it would let everybody in.
+        if self.token == "":
+            raise ValueError("token: expected None or at least one character, got ''")
 
     def accepts(self, token: str) -> bool:
         """Whether who brings this token may call; takes as long whether it is nearly right or not."""
