@@ -50,6 +50,14 @@ async def test_close_codes_of_a_clients_own_are_one_series() -> None:
         assert text().count(b"voicelane_gateway_ended_total{") == 1
 
 
+async def test_a_rate_that_no_microphone_has() -> None:
+    """To design its filter would keep all calls waiting."""
+    async with gateway() as server, server.browser() as browser:
+        await browser.say(**HELLO | {"input_sample_rate_hz": 47_999})
+        assert await browser.close_code() == 4400
+        assert server.requests == []
+
+
 def test_an_empty_token_is_refused() -> None:
     with pytest.raises(ValueError, match="expected None or at least one character, got ''"):
         GatewaySettings(token="")
