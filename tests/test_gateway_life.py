@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway_support import HELLO, gateway
+from gateway_support import HELLO, SAID, gateway
 from neighbour import nothing_left
 from support import until
 from voicelane.simulator import Faults
@@ -72,3 +72,19 @@ async def test_drain_does_not_wait_for_a_session_that_connects() -> None:
             async with asyncio.timeout(5):
                 await server.gateway.drain(0.05)
             assert await browser.close_code() == 1001
+
+
+async def test_a_fault_in_one_call_leaves_the_others_their_audio(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("planted")
+
+    async with gateway() as server, server.call() as other, server.call() as browser:
+        monkeypatch.setattr(server.calls[1], "catch_up", fail)
+        await browser.say(type="text", text="Hello?")
+        assert await browser.close_code() == 1011
+        await other.say(type="text", text="Hello?")
+        await other.until("state", lambda told: told["state"] == "speaking")
+        await other.until("state", lambda told: told["state"] == "listening")
+        assert bytes(other.heard) == SAID[0]
