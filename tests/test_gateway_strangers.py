@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from gateway_support import HELLO, gateway
+from gateway_support import HELLO, Browser, gateway
 from neighbour import nothing_left
 from support import until
 from voicelane.gateway import GatewaySettings
@@ -56,6 +56,18 @@ async def test_a_rate_that_no_microphone_has() -> None:
         await browser.say(**HELLO | {"input_sample_rate_hz": 47_999})
         assert await browser.close_code() == 4400
         assert server.requests == []
+
+
+async def test_a_bridge_that_goes_on_to_say_hello() -> None:
+    """It has shown no token yet: there is no end to what it could have parsed."""
+    async with (
+        gateway(token="right") as server,
+        server.http.ws_connect(f"{server.url}/media-stream") as websocket,
+    ):
+        bridge = Browser(websocket, kind="event")
+        await bridge.say(event="connected")
+        await bridge.say(event="connected")
+        assert await bridge.close_code() == 4400
 
 
 def test_an_empty_token_is_refused() -> None:

@@ -15,6 +15,7 @@ from ..logs import session_logger
 from ..session import AzureVoiceLive
 from .call import Call, CallParts
 from .close_codes import CallEndedError, CloseCode
+from .messages import bad_message
 from .metrics import GatewayMetrics
 from .outbox import Outbox
 from .pump import Pump
@@ -24,6 +25,8 @@ MAX_MESSAGE_BYTES = 64 * 1024
 _HEARTBEAT_S = 20.0
 _SEND_BUFFER_BYTES = 64 * 1024
 _CLOSE_TIMEOUT_S = 2.0
+# Of a telephone's bridge, `connected` and `start`: no token was seen yet, so there is no third.
+_OPENING_MESSAGES = 2
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 
 _log = session_logger(__name__)
@@ -138,13 +141,15 @@ class Connections:
         """What the client asks for; None if it goes away."""
         try:
             async with asyncio.timeout(self._settings.hello_timeout_s):
-                while (message := await websocket.receive()).type in _DATA:
+                for _ in range(_OPENING_MESSAGES):
+                    if (message := await websocket.receive()).type not in _DATA:
+                        return None
                     if (request := kind.opening(message.data, self._settings)) is not None:
                         return request
         except TimeoutError:
             reason = f"expected the call to begin within {self._settings.hello_timeout_s:g} s"
             raise CallEndedError(CloseCode.TIMED_OUT, reason) from None
-        return None
+        raise bad_message("the call to begin", f"{_OPENING_MESSAGES} messages before that")
 
     async def _converse(
         self, websocket: web.WebSocketResponse, kind: type[Call], request: CallRequest
