@@ -30,7 +30,7 @@ Serves a web page to talk to the agent, and the websockets for it and for teleph
 Ctrl-C or SIGTERM: then it takes no new calls and waits for those that run.
 
 environment:
-  {TOKEN_VARIABLE}  what clients must bring; needed unless --host is loopback
+  {TOKEN_VARIABLE}    what clients must bring; needed unless --host is loopback
   {ENDPOINT_VARIABLE}  the endpoint of the service
   {API_KEY_VARIABLE}   its key
 """
