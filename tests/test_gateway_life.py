@@ -88,3 +88,9 @@ async def test_a_fault_in_one_call_leaves_the_others_their_audio(
         await other.until("state", lambda told: told["state"] == "speaking")
         await other.until("state", lambda told: told["state"] == "listening")
         assert bytes(other.heard) == SAID[0]
+
+
+async def test_who_has_not_said_hello_does_not_keep_the_gateway() -> None:
+    async with gateway(hello_timeout_s=3600) as server, server.browser() as browser:
+        await server.gateway.drain(0)
+        assert await browser.close_code() == 1001

@@ -51,7 +51,7 @@ class Connections:
         self._settings = settings
         self._metrics = metrics
         self._pump = Pump(metrics.lateness.observe)
-        self._num_greeting = 0
+        self._greeting: set[asyncio.Timeout] = set()
         self._calls: set[Call] = set()
         self._none_left = asyncio.Event()
         self._none_left.set()
@@ -71,6 +71,9 @@ class Connections:
             async with asyncio.timeout(seconds):
                 await self._none_left.wait()
         self._over.set()
+        for greeting in self._greeting:
+            if not greeting.expired():
+                greeting.reschedule(0)
         await self._none_left.wait()
 
     async def serve(self, request: web.Request, kind: type[Call]) -> web.StreamResponse:
@@ -108,17 +111,11 @@ class Connections:
             raise CallEndedError(CloseCode.WRONG_ORIGIN, "this origin may not call")
 
     async def _answer(self, websocket: web.WebSocketResponse, kind: type[Call]) -> None:
-        if self._num_greeting >= self._settings.max_greeting:
-            raise CallEndedError(CloseCode.FULL, "too many connections wait")
-        self._num_greeting += 1
-        try:
-            request = await self._opening(websocket, kind)
-        finally:
-            self._num_greeting -= 1
-        if request is None:
-            return
+        request = None if self.is_draining else await self._greeted(websocket, kind)
         if self.is_draining:
             raise _going_away()
+        if request is None:
+            return
         if self.is_full:
             raise CallEndedError(CloseCode.FULL, "as many calls are open as may be")
         self._count_calls(1)
@@ -135,20 +132,33 @@ class Connections:
         else:
             self._none_left.set()
 
+    async def _greeted(
+        self, websocket: web.WebSocketResponse, kind: type[Call]
+    ) -> CallRequest | None:
+        """What the client asks for; None if it goes away, or the gateway stops meanwhile."""
+        if len(self._greeting) >= self._settings.max_greeting:
+            raise CallEndedError(CloseCode.FULL, "too many connections wait")
+        greeting = asyncio.timeout(self._settings.hello_timeout_s)
+        self._greeting.add(greeting)
+        try:
+            async with greeting:
+                return await self._opening(websocket, kind)
+        except TimeoutError:
+            if self._over.is_set():
+                return None
+            reason = f"expected the call to begin within {self._settings.hello_timeout_s:g} s"
+            raise CallEndedError(CloseCode.TIMED_OUT, reason) from None
+        finally:
+            self._greeting.discard(greeting)
+
     async def _opening(
         self, websocket: web.WebSocketResponse, kind: type[Call]
     ) -> CallRequest | None:
-        """What the client asks for; None if it goes away."""
-        try:
-            async with asyncio.timeout(self._settings.hello_timeout_s):
-                for _ in range(_OPENING_MESSAGES):
-                    if (message := await websocket.receive()).type not in _DATA:
-                        return None
-                    if (request := kind.opening(message.data, self._settings)) is not None:
-                        return request
-        except TimeoutError:
-            reason = f"expected the call to begin within {self._settings.hello_timeout_s:g} s"
-            raise CallEndedError(CloseCode.TIMED_OUT, reason) from None
+        for _ in range(_OPENING_MESSAGES):
+            if (message := await websocket.receive()).type not in _DATA:
+                return None
+            if (request := kind.opening(message.data, self._settings)) is not None:
+                return request
         raise bad_message("the call to begin", f"{_OPENING_MESSAGES} messages before that")
 
     async def _converse(
