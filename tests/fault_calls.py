@@ -24,8 +24,9 @@ _QUESTION = speech("question-48k-stereo.wav")[0]
 # 24 kHz mono: noise, so that no part of it is like another.
 REPLY = Reply("As you say.", random.Random(9).randbytes(24 * 2 * 12 * _DELTA_MS))
 
-# How long the service may be silent, or take to answer a close, where a test waits for that.
-QUICK_S = TIMEOUT_S / 50
+# How long the service may be silent, or take to answer, where a test waits for that.
+QUICK_S = TIMEOUT_S / 10
+_ENDS_BY_TIME = ("ConnectTimeoutError", "SessionNotReadyError")
 GOES_ON, RECOVERS, WAITS, CLOSES = "goes on", "reconnects", "waits", "closes"
 _WARNING = {"type": "warning", "event_id": "event_w", "warning": {"message": "Mind the gap."}}
 
@@ -92,6 +93,7 @@ class Call:
     async def hold(self) -> str:
         """Leads the call from its beginning to its end. Returns what became of the session."""
         is_connecting = self.phase == "connecting"
+        ends_by_time = is_connecting and self.fault.connecting in _ENDS_BY_TIME
         self.sim = Simulator(
             audio_speed=10,
             delta_ms=_DELTA_MS,
@@ -104,7 +106,7 @@ class Call:
                 endpoint=self.sim.endpoint,
                 api_key=self.sim.api_key,
                 tools=[self.look_up],
-                connect_timeout_s=QUICK_S if is_connecting else TIMEOUT_S,
+                connect_timeout_s=QUICK_S if ends_by_time else TIMEOUT_S,
                 reconnect=ReconnectPolicy(
                     # A server that starts anew is away for longer than some attempts take.
                     max_attempts=6 if self.fault.restarts is None else 500,
@@ -274,13 +276,13 @@ def check_audio(model: AzureVoiceLive, log: EventLog) -> None:
     assert was_told == (stats["audio_dropped_ms"] > 0)
 
 
-def quick_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is a loss after a short time."""
+def quick_times(monkeypatch: pytest.MonkeyPatch, quick_s: float = QUICK_S) -> None:
+    """Silence is a loss after that time."""
     from voicelane.transport import native, sdk
 
     for module in (native, sdk):
-        monkeypatch.setattr(module, "_HEARTBEAT_S", QUICK_S)
-        monkeypatch.setattr(module, "_CLOSE_TIMEOUT_S", QUICK_S)
+        monkeypatch.setattr(module, "_HEARTBEAT_S", quick_s)
+        monkeypatch.setattr(module, "_CLOSE_TIMEOUT_S", quick_s)
 
 
 def described(error: BaseException | None) -> str:

@@ -13,6 +13,7 @@ from aiohttp import ClientConnectorError, ClientSession, web
 
 from gateway_support import SAID, Browser
 from neighbour import nothing_left
+from ports import reserved_port
 from support import until
 from voicelane import AzureVoiceLive
 from voicelane.gateway import GATEWAY, CallRequest, Gateway, GatewaySettings, create_app
@@ -32,11 +33,8 @@ async def clean() -> AsyncIterator[None]:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """One that is free to be shared."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
+    with reserved_port(is_shared=True) as port:
+        yield port
 
 
 class Member:

@@ -9,17 +9,12 @@ import pytest
 from aiohttp import web
 
 from clock import Clock
+from session_talk import ENDLESS, model_for
 from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, errors, events
 from voicelane.metrics import Latency
 from voicelane.play_head import POLL_S, PlayHeadWatch, Progress
 from voicelane.simulator import Reply, Simulator, ToolCall
-
-
-def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
-    return AzureVoiceLive(
-        endpoint=sim.endpoint, api_key=sim.api_key, model="gpt-realtime", **arguments
-    )
 
 
 async def test_speech_begins_and_ends_when_it_is_heard() -> None:
@@ -44,7 +39,7 @@ async def test_speech_begins_and_ends_when_it_is_heard() -> None:
 
 
 async def test_a_reply_that_is_cut_off_lets_go_at_once() -> None:
-    async with Simulator(audio_speed=20) as sim, model_for(sim) as model:
+    async with Simulator(audio_speed=20, replies=[ENDLESS]) as sim, model_for(sim) as model:
         log = EventLog(model)
         reply = await model.send_text_message("hello")
         await log.hear(model, 100, of_ms=200)

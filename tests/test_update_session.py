@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
+from session_talk import model_for
 from support import EventLog, service, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Simulator
-
-
-def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
-    return AzureVoiceLive(
-        endpoint=sim.endpoint, api_key=sim.api_key, model="gpt-realtime", **arguments
-    )
 
 
 async def test_a_change_is_sent_confirmed_and_kept_for_the_next_connection() -> None:
@@ -85,8 +80,9 @@ async def test_a_service_that_does_not_answer_is_not_waited_for_for_ever() -> No
             pass
 
     async with service(ignore) as endpoint:
-        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key", connect_timeout_s=0.2)
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
         async with model:
+            model._connect_timeout_s = 0.01  # of which the connection is not to be short
             with pytest.raises(errors.SessionNotReadyError, match="did not confirm"):
                 await model.update_session(temperature=0.9)
         await until(lambda: model.connection is None)
