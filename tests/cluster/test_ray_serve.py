@@ -274,3 +274,11 @@ def test_a_replica_is_not_to_have_more_calls_than_it_may() -> None:
             GatewaySettings(max_calls=5),
             autoscaling=AutoscalingConfig(target_ongoing_requests=6),
         )
+
+
+def test_the_network_is_not_let_in_without_a_token() -> None:
+    with pytest.raises(ValueError, match=r"expected a token .* got 0\.0\.0\.0"):
+        application(lambda call: AzureVoiceLive(model="m"), host="0.0.0.0")
+    application(
+        lambda call: AzureVoiceLive(model="m"), GatewaySettings(token="right"), host="0.0.0.0"
+    )
