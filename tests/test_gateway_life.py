@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -96,3 +97,15 @@ async def test_who_has_not_said_hello_does_not_keep_the_gateway() -> None:
     async with gateway(hello_timeout_s=3600) as server, server.browser() as browser:
         await server.gateway.drain(0)
         assert await browser.close_code() == 1001
+
+
+async def test_who_said_hello_before_the_gateway_drains_is_told_so() -> None:
+    async with gateway() as server, server.browser() as browser:
+        server.sim.faults = Faults(latency_ms=100)
+        await browser.say(**HELLO)
+        await until(lambda: server.gateway.num_calls == 1)
+        draining = asyncio.create_task(server.gateway.drain(3600))
+        told = await browser.until("draining")
+        assert 3000 < told["seconds"] <= 3600
+        await browser.websocket.close()
+        await draining

@@ -44,7 +44,7 @@ class Connections:
     def __init__(
         self, new_session: SessionFactory, settings: GatewaySettings, metrics: GatewayMetrics
     ) -> None:
-        self.is_draining = False
+        self._drained_s: float | None = None
         # From the first message on: also while the session connects.
         self.num_calls = 0
         self._new_session = new_session
@@ -58,13 +58,18 @@ class Connections:
         self._over = asyncio.Event()
 
     @property
+    def is_draining(self) -> bool:
+        """Whether no new calls are taken."""
+        return self._drained_s is not None
+
+    @property
     def is_full(self) -> bool:
         """Whether as many calls are open as may be."""
         return self.num_calls >= self._settings.max_calls
 
     async def drain(self, seconds: float) -> None:
         """Takes no new calls, and waits until those that run have ended; after that time, ends them."""
-        self.is_draining = True
+        self._drained_s = asyncio.get_running_loop().time() + seconds
         for call in self._calls:
             call.tell_draining(seconds)
         with suppress(TimeoutError):
@@ -214,6 +219,9 @@ class Connections:
         over: asyncio.Task[Any],
     ) -> None:
         call.greet()
+        if self._drained_s is not None:  # since its client said hello
+            left_s = self._drained_s - asyncio.get_running_loop().time()
+            call.tell_draining(max(0, round(left_s)))
         self._calls.add(call)
         self._pump.add(call)
         listener = asyncio.create_task(
