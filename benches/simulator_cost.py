@@ -102,12 +102,19 @@ async def load(pipe: Connection, num_sessions: int, seconds: float, message_ms: 
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sessions", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=20.0)
+def parsed(doc: str, *, sessions: int, seconds: float) -> argparse.Namespace:
+    """The command line, with these defaults."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sessions", type=int, default=sessions)
+    parser.add_argument("--seconds", type=float, default=seconds)
     parser.add_argument("--message-ms", type=int, default=60)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parsed(__doc__, sessions=100, seconds=20.0)
     here, there = multiprocessing.get_context("spawn").Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
     server.start()

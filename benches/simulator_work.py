@@ -8,12 +8,11 @@ forward. So it can be compared on a machine that is busy, and by `valgrind --too
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import time
 from typing import Any
 
-from simulator_cost import appends
+from simulator_cost import appends, parsed
 
 from voicelane.simulator import Simulator
 
@@ -109,11 +108,7 @@ async def work(loop: Loop, num_sessions: int, seconds: float, message_ms: int) -
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sessions", type=int, default=50)
-    parser.add_argument("--seconds", type=float, default=18.0)
-    parser.add_argument("--message-ms", type=int, default=60)
-    options = parser.parse_args()
+    options = parsed(__doc__, sessions=50, seconds=18.0)
     loop = Loop()
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         runner.run(work(loop, options.sessions, options.seconds, options.message_ms))

@@ -48,3 +48,5 @@ def test_the_faults_of_make_mutate_can_be_planted() -> None:
     for what, file, old, new in script["FAULTS"]:
         assert (script["PACKAGE"] / file).read_text(encoding="utf-8").count(old) == 1, what
         assert old != new, what
+    for name in (name for names in script["TESTS"] for name in names):
+        assert (ROOT / name).exists(), name
