@@ -4,6 +4,7 @@
 mod engine_support;
 
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Duration;
 
 use engine_support::{Client, Server, TIMEOUT, options, until};
@@ -82,6 +83,19 @@ fn the_loop_is_woken_once_until_it_takes() {
     assert_eq!(mailbox.collect(), [7]);
     inbox.stands(Standing::Open);
     assert_eq!(mailbox.collect(), [7], "how it stands is always told");
+}
+
+/// Ids are the service's to choose: they count as texts do.
+#[test]
+fn audio_with_long_ids_fills_the_inbox() {
+    let (inbox, _mailbox) = inbox();
+    for item in ["a", "b"] {
+        let item_id = Some(item.repeat(9 << 20));
+        inbox.put_audio(AudioDelta { item_id, ..delta("a", 1) }, false);
+    }
+    assert!(inbox.is_full(Waker::noop()));
+    inbox.take();
+    assert!(!inbox.is_full(Waker::noop()));
 }
 
 #[test]
