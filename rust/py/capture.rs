@@ -31,6 +31,8 @@ use crate::capture::{CaptureEncoder as Core, CaptureFormat};
 #[pyclass(frozen, module = "voicelane._core")]
 pub struct CaptureEncoder {
     state: Mutex<State>,
+    /// How late the audio is through the resampler's filter, in milliseconds; waiting for a whole chunk is not in it.
+    #[pyo3(get)]
     delay_ms: f64,
     /// As of the last finished call, to be read at any time.
     clipped_samples: AtomicU64,
@@ -189,12 +191,6 @@ impl CaptureEncoder {
         self.state()?.core.reset();
         self.clipped_samples.store(0, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// How late the audio is through the resampler's filter, in milliseconds; waiting for a whole chunk is not in it.
-    #[getter]
-    fn delay_ms(&self) -> f64 {
-        self.delay_ms
     }
 
     /// Samples that were saturated since construction or `reset`.

@@ -30,6 +30,8 @@ use crate::audio::resample::Resampler as Core;
 #[pyclass(frozen, module = "voicelane._core")]
 pub struct Resampler {
     state: Mutex<State>,
+    /// How late the output is, in milliseconds.
+    #[pyo3(get)]
     delay_ms: f64,
     /// As of the last finished call, to be read at any time.
     clipped_samples: AtomicU64,
@@ -116,12 +118,6 @@ impl Resampler {
         self.state()?.core.reset();
         self.clipped_samples.store(0, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// How late the output is, in milliseconds.
-    #[getter]
-    fn delay_ms(&self) -> f64 {
-        self.delay_ms
     }
 
     /// Output samples that were saturated since construction or `reset`.
