@@ -351,7 +351,7 @@ fn a_close_is_said_and_ends_it() {
     assert_eq!(server.next(), "enough (4000)");
 }
 
-// --- connections in a time that stands still but where everybody waits -----------------------------
+// --- connections in paused time, which goes on where everybody waits --------------------------------
 
 /// A connection over a pipe, and the peer's end of that.
 fn connection(inbox: Arc<Inbox>) -> (impl Future<Output = Result<Ended, ConnectFault>>, DuplexStream) {
@@ -360,7 +360,7 @@ fn connection(inbox: Arc<Inbox>) -> (impl Future<Output = Result<Ended, ConnectF
     (serve_stream(ours, options("localhost"), downlink, inbox), theirs)
 }
 
-fn in_still_time<T>(test: impl Future<Output = T>) -> T {
+fn in_paused_time<T>(test: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime").block_on(test)
 }
@@ -385,7 +385,7 @@ fn a_loop_that_is_late_is_not_taken_for_a_dead_connection() {
         assert_eq!(inbox.take().len(), NUM_EVENTS - 1024);
         sleep(10 * TIMEOUT).await;
     };
-    in_still_time(async {
+    in_paused_time(async {
         tokio::select! {
             biased; // the connection first: the late loop then finds what there was room for
             ended = serving => panic!("{ended:?}"),
@@ -409,7 +409,7 @@ fn answers_that_nobody_reads_do_not_pile_up() {
         }
         num_bytes
     };
-    let (ended, num_bytes) = in_still_time(async { tokio::join!(serving, peer) });
+    let (ended, num_bytes) = in_paused_time(async { tokio::join!(serving, peer) });
     assert!(num_bytes < TOO_MANY_BYTES, "more than both ends of the pipe and 1024 answers");
     assert_eq!(ended, Ok(Ended::abnormal("no answer to a ping")));
 }
