@@ -54,17 +54,17 @@ impl Server {
     }
 }
 
-/// An open connection to a server.
-pub struct Client {
-    pub connection: Connection,
-    pub uplink: Arc<Uplink>,
-}
-
 /// For an address, with a time-out that no loaded machine reaches.
 pub fn options(address: &str) -> Options {
     let url = format!("ws://{address}/").parse().expect("a URL");
     let target = Target { url, headers: http::HeaderMap::new(), ca_file: None };
     Options { target, connect_timeout: TIMEOUT, heartbeat: TIMEOUT, close_timeout: TIMEOUT }
+}
+
+/// An open connection to a server.
+pub struct Client {
+    pub connection: Connection,
+    pub uplink: Arc<Uplink>,
 }
 
 impl Client {
