@@ -251,13 +251,13 @@ kernel! {
 }
 
 kernel! {
-    /// Downmixes the frames of `pcm` and deals them out to the streams of `line`: frame `i` of the line is number
+    /// Downmixes the frames of `pcm` and deinterleaves them into the streams of `line`: frame `i` of the line is number
     /// `i / S` of stream `i mod S`, and the first frame of `pcm` is number `at`.
     ///
     /// # Panics
     /// If the line has no room for them.
-    fn deal_out(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
-        loops::deal_out(pcm, num_channels, at, num_streams, line)
+    fn deinterleave(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
+        loops::deinterleave(pcm, num_channels, at, num_streams, line)
     }
 }
 
