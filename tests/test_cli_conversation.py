@@ -29,9 +29,8 @@ class Session(EventEmitter):
     def __init__(self, clock: Clock) -> None:
         super().__init__()
         self.playback = PlaybackBuffer()
-        self.heard: list[
-            tuple[float, float]
-        ] = []  # how much of the user, and how long it took, in s
+        # How much of the user, and when, in seconds.
+        self.heard: list[tuple[float, float]] = []
         self._clock = clock
         self._started_s = clock.now_s
 

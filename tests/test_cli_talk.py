@@ -28,7 +28,7 @@ from cli_support import (
     voicelane,
     write_wav,
 )
-from support import environment, service
+from support import TIMEOUT_S, environment, service
 from voicelane.cli import ExitCode
 from voicelane.simulator import Reply, Simulator
 
@@ -266,6 +266,7 @@ async def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, question: Pa
     async with service(speak) as endpoint:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "voicelane", "talk", question, "-o", tmp_path / "reply.wav"),
+            *("--connect-timeout", str(TIMEOUT_S)),
             stdout=write_end,
             stderr=subprocess.PIPE,
             env=environment(**calling(endpoint)),
