@@ -14,6 +14,7 @@ use tokio::runtime::Builder;
 use tokio::time::sleep;
 use tokio_tungstenite::accept_async;
 use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
 use voicelane::engine::{
     Close, ConnectFault, Doorbell, Downlink, Ended, Gate, Inbox, Incoming, Mailbox, Playback, Standing,
     serve_stream,
@@ -305,6 +306,38 @@ fn no_wake_up_is_lost() {
         }
         assert_eq!(server.next(), round.to_string());
     }
+}
+
+/// Who hangs up with something unread breaks the connection: what it said before, and why it went, is told.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_said_before_a_reset_is_read() {
+    const NUM_EVENTS: usize = 1_100; // more than the inbox takes
+    let server = Server::start(|mut socket, seen| {
+        for _ in 0..NUM_EVENTS {
+            socket.send(Message::text("{}")).expect("taken");
+        }
+        let frame = CloseFrame { code: 1008.into(), reason: "because".into() };
+        socket.close(Some(frame)).expect("taken");
+        socket.get_ref().peek(&mut [0]).expect("it comes");
+        drop(socket);
+        seen.send("gone".to_owned()).expect("the test listens");
+    });
+    let client = Client::connect(&server);
+    let inbox = client.connection.inbox();
+    assert!(client.connection.send("unread".to_owned()));
+    until(|| inbox.num_events() >= 1024);
+    assert_eq!(server.next(), "gone");
+    assert!(client.connection.send("in vain".to_owned()));
+    let mut num_events = 0;
+    until(|| {
+        num_events += inbox.take().len();
+        matches!(inbox.standing(), Standing::Ended(_))
+    });
+    num_events += inbox.take().len();
+    let ended = Ended { code: 1008, reason: "because".to_owned(), by_us: false };
+    assert_eq!(inbox.standing(), Standing::Ended(ended));
+    assert_eq!(num_events, NUM_EVENTS);
 }
 
 #[test]

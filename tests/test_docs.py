@@ -25,6 +25,7 @@ import yaml
 import voicelane
 from documents import PAGES, ROOT, Block, anchors, blocks, commands, links, read
 from public_names import public_names, unexplained
+from support import TIMEOUT_S
 from voicelane import cli
 from voicelane.config import AzureVoiceLiveConfig
 from voicelane.simulator import Simulator, read_scenario
@@ -68,9 +69,11 @@ def account() -> Iterator[dict[str, str]]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    yield started.result(10)
-    stop.set_result(None)
-    thread.join()
+    try:
+        yield started.result(TIMEOUT_S)
+    finally:
+        stop.set_result(None)
+        thread.join()
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=str)
