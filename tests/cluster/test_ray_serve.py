@@ -23,6 +23,7 @@ from ray.serve.schema import ReplicaState
 
 from g711 import DECODERS
 from gateway_support import SAID, Browser, voiced
+from ports import reserved_port
 from support import TIMEOUT_S, until
 from test_gateway_phone import Bridge, in_g711
 from voicelane import AzureVoiceLive
@@ -132,10 +133,7 @@ class Call:
 async def running(
     autoscaling: dict[str, Any], settings: GatewaySettings | None = None
 ) -> AsyncIterator[Cluster]:
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        holder.bind(("127.0.0.1", 0))
-        port = holder.getsockname()[1]
+    with reserved_port(is_shared=True) as port:
         replies = [Reply("Hello.", SAID[0])]
         async with (
             Simulator(replies=replies, audio_speed=50.0) as sim,
@@ -197,10 +195,8 @@ async def test_one_replica_is_killed_and_the_others_calls_do_not_notice(
         tell(f"a caller of the killed replica knows: {time.monotonic() - began_s:.2f} s")
         again = await it.call()
         tell(f"and talks to another one: {time.monotonic() - began_s:.2f} s")
-        assert {killed, again.replica} == set(spread)
         await asyncio.gather(*talking, again.talk())
-        new = {(await it.call()).replica for _ in range(5)}
-        assert new == {again.replica}
+        assert killed not in {again.replica, *[(await it.call()).replica for _ in range(5)]}
         async with asyncio.timeout(START_S):
             while (newest := await it.call()).replica in spread:
                 await newest.browser.websocket.close()

@@ -194,7 +194,8 @@ class Call(ABC):
         if not pcm:
             return
         if self._speech_ended_s is not None:
-            delay_s, self._speech_ended_s = now_s - self._speech_ended_s, None
+            # Not by the turn's time: what it caught up with is later.
+            delay_s, self._speech_ended_s = self._time() - self._speech_ended_s, None
             self._metrics.first_audio.observe(delay_s)
             self._tell({"type": "latency", "first_audio_ms": round(1000 * delay_s)})
         self._set_state("speaking")
