@@ -133,6 +133,13 @@ impl VoiceActivity {
     }
 
     fn classify(&mut self, threshold: f32) -> Window {
+        if self.span.iter().all(|sample| *sample == 0.0) {
+            // As a client sends it while its user is muted: there is no spectrum to look for.
+            let nothing = [0.0; BINS];
+            self.changes(&nothing);
+            self.follow_floor(&nothing);
+            return Window::Quiet;
+        }
         let tables = tables();
         let mean = self.span.iter().sum::<f32>() / SPAN as f32;
         let mut window = self.span;

@@ -216,7 +216,7 @@ class Simulator:
         if lines:
             raise AssertionError("\n".join(lines))
 
-    def _new_wire(self) -> asyncio.Protocol:
+    def _new_wire(self) -> asyncio.BaseProtocol:
         if self._runner is None or self._runner.server is None:
             return _Unserved()
         faults = self.faults.for_connection(self._num_accepted)
