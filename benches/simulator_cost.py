@@ -17,7 +17,7 @@ import multiprocessing
 import time
 from multiprocessing.connection import Connection
 
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
 
 from voicelane.simulator import Simulator
 from voicelane.simulator.responder import Voice
@@ -79,7 +79,8 @@ async def load(pipe: Connection, num_sessions: int, seconds: float, message_ms: 
     endpoint, api_key = pipe.recv()
     query = {"api-version": "2026-07-15", "model": "gpt-realtime"}
     messages = appends(message_ms)
-    async with ClientSession(headers={"api-key": api_key}) as http:
+    unlimited = TCPConnector(limit=0)
+    async with ClientSession(headers={"api-key": api_key}, connector=unlimited) as http:
         websockets = [
             await http.ws_connect(f"{endpoint}/voice-live/realtime", params=query)
             for _ in range(num_sessions)

@@ -11,6 +11,7 @@ pub use super::isa::Isa;
 use super::isa::Level;
 use super::loops;
 pub use super::loops::{Branch, ROW_GROUP, Rows};
+use super::voice::{VoiceActivity, Window};
 
 /// Defines `Isa::$name`: the body, compiled for each instruction set with its vector as `V`.
 macro_rules! kernel {
@@ -265,6 +266,13 @@ kernel! {
     /// Sets every `up`-th of `output`, from `first` on, to the next of `frames`.
     fn interleave(frames: &[f32], first: usize, up: usize, output: &mut [f32]) {
         loops::interleave(frames, first, up, output)
+    }
+}
+
+kernel! {
+    /// Tells what the last window of `voice` holds: the same bits with each instruction set.
+    fn classify(voice: &mut VoiceActivity, threshold: f32) -> Window {
+        voice.classify(threshold)
     }
 }
 

@@ -10,6 +10,7 @@ use std::collections::VecDeque;
 use std::f32::consts::PI;
 use std::sync::OnceLock;
 
+use super::kernels::Isa;
 use super::resample::{MonoResampler, Quality};
 use super::spectrum::{POINTS, power_into};
 use crate::Result;
@@ -117,6 +118,7 @@ impl VoiceActivity {
     /// `threshold`, 0 to 1, is how sure to be: 0.5 takes what is 4.4 dB above the floor, -50 dBFS at least, and 47 %
     /// periodic.
     pub fn process_into(&mut self, samples: &[i16], threshold: f32, windows: &mut Vec<Window>) {
+        let isa = Isa::best();
         self.resampler.process_into(samples, &mut self.resampled);
         self.pending.extend(self.resampled.drain(..));
         while self.pending.len() >= HOP {
@@ -124,11 +126,20 @@ impl VoiceActivity {
             for (old, new) in self.span[HOP..].iter_mut().zip(self.pending.drain(..HOP)) {
                 *old = f32::from(new);
             }
-            windows.push(self.classify(threshold));
+            windows.push(isa.classify(self, threshold));
         }
     }
 
-    fn classify(&mut self, threshold: f32) -> Window {
+    /// What the last window holds. Inlined with all that it calls into a version for each instruction set.
+    #[inline(always)]
+    pub(super) fn classify(&mut self, threshold: f32) -> Window {
+        if self.span.iter().all(|sample| *sample == 0.0) {
+            // As a client sends it while its user is muted: there is no spectrum to look for.
+            let nothing = [0.0; BINS];
+            self.spectral_change_db(&nothing);
+            self.follow_floor(&nothing);
+            return Window::Quiet;
+        }
         let tables = tables();
         let mean = self.span.iter().sum::<f32>() / SPAN as f32;
         let mut window = self.span;
@@ -155,6 +166,7 @@ impl VoiceActivity {
         }
     }
 
+    #[inline(always)]
     fn floor(&self) -> [f32; BINS] {
         let mut floor = self.least;
         for block in &self.blocks {
@@ -163,6 +175,7 @@ impl VoiceActivity {
         floor.map(|least| (least * FLOOR_BIAS).max(LOWEST_FLOOR))
     }
 
+    #[inline(always)]
     fn follow_floor(&mut self, power: &[f32; BINS]) {
         for ((smoothed, least), power) in self.smoothed.iter_mut().zip(&mut self.least).zip(power) {
             let rate = if power > smoothed { SMOOTHING.0 } else { SMOOTHING.1 };
@@ -177,6 +190,7 @@ impl VoiceActivity {
     }
 
     /// The log-spectral distance to 40 ms ago: how much the shape differs, however loud either is.
+    #[inline(always)]
     fn spectral_change_db(&mut self, above: &[f32; BINS]) -> f32 {
         let bin = |frequency_hz: usize| (frequency_hz * POINTS).div_ceil(RATE_HZ).min(BINS);
         let band = |index: usize| &above[bin(BAND_EDGES_HZ[index])..bin(BAND_EDGES_HZ[index + 1])];
@@ -194,11 +208,14 @@ impl VoiceActivity {
 }
 
 /// The highest peak of the autocorrelation at the lags of a pitch: 1 for what repeats itself.
+#[inline(always)]
 fn periodicity(above: &[f32; BINS], power: &[f32; BINS]) -> f32 {
     let tables = tables();
     let total = dot(&power[PITCH_BINS], &tables.weights) + f32::MIN_POSITIVE;
-    let correlation: [f32; LAGS.end - LAGS.start] =
-        std::array::from_fn(|index| dot(&above[PITCH_BINS], &tables.pitch[index]) / total);
+    let mut correlation = [0.0; LAGS.end - LAGS.start]; // not by `from_fn`, which is compiled once for all
+    for (correlation, row) in correlation.iter_mut().zip(&tables.pitch) {
+        *correlation = dot(&above[PITCH_BINS], row) / total;
+    }
     let mut highest = 0;
     for index in 1..correlation.len() {
         if correlation[index] > correlation[highest] {
@@ -209,6 +226,7 @@ fn periodicity(above: &[f32; BINS], power: &[f32; BINS]) -> f32 {
     if highest == 0 || highest == correlation.len() - 1 { 0.0 } else { correlation[highest] }
 }
 
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     // Eight sums side by side, so that the compiler takes many numbers at a time.
     let mut sums = [0.0_f32; 8];
