@@ -14,7 +14,7 @@ import pytest_asyncio
 from playwright.async_api import Browser, Locator, Page, expect
 
 from cli_support import started
-from page_support import CHROMIUM, LONG, begin_call, chromium, open_page, served, write_conversation
+from page_support import CHROMIUM, begin_call, chromium, open_page, served, write_conversation
 from ports import reserved_port
 from support import TIMEOUT_S, reply_pcm, until
 from voicelane.simulator import Reply, ToolCall
@@ -25,7 +25,9 @@ pytestmark = [
         CHROMIUM is None, reason="no Chromium: scripts/system-packages, or CHROMIUM"
     ),
 ]
-expect.set_options(timeout=TIMEOUT_S * 1000)
+# A browser, its driver, a microphone that repeats itself every few seconds: nothing here is to time out.
+LONG_S = 3 * TIMEOUT_S
+expect.set_options(timeout=LONG_S * 1000)
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -106,7 +108,7 @@ async def level(page: Page, whose: str) -> float:
 
 
 async def until_level(page: Page, whose: str, condition: Callable[[float], bool]) -> None:
-    async with asyncio.timeout(TIMEOUT_S):
+    async with asyncio.timeout(LONG_S):
         while not condition(await level(page, whose)):  # noqa: ASYNC110
             await asyncio.sleep(0.005)
 
@@ -116,9 +118,13 @@ async def write(page: Page, text: str) -> None:
     await button(page, "Send").click()
 
 
+# So long that it does not end before the microphone begins again.
+TALE = Reply("Hello, " + "once upon a time " * 50, 10 * reply_pcm(0))
+
+
 async def test_it_talks_and_a_barge_in_silences_it(page: Page) -> None:
     frames = Frames(page)
-    async with served(page) as server:
+    async with served(page, replies=[TALE]) as server:
         await begin_call(page, server.url)
         await until_level(page, "user", lambda level: level > 0.3)
         await expect(line(page, "agent").filter(has_text="Hello").first).to_be_visible()
@@ -136,8 +142,8 @@ async def test_it_talks_and_a_barge_in_silences_it(page: Page) -> None:
         await expect(cut).to_contain_text("interrupted")
         kept = await cut.locator("p").inner_text()
         assert kept.endswith("…")
-        assert LONG.text.startswith(kept.removesuffix("…").rstrip())
-        assert len(kept) < len(LONG.text)
+        assert TALE.text.startswith(kept.removesuffix("…").rstrip())
+        assert len(kept) < len(TALE.text)
         await expect(line(page, "user").first).to_contain_text("of speech")
         # The question stands before its answer, though its text comes later.
         await expect(page.locator("#transcript li").first).to_have_class("line user")
@@ -198,7 +204,8 @@ async def test_a_killed_server_is_survived(page: Page) -> None:
             run.process.send_signal(signal.SIGKILL)
             await expect(page.get_by_role("alert")).to_contain_text("Connection lost")
             await expect(page.locator("#connection")).to_contain_text("Trying again")
-        async with started(*serve):
+        async with started(*serve) as run:
+            await run.line_with("gateway to")
             await expect(page.locator("#connection")).to_have_text("Connected")
             await expect(page.get_by_role("alert")).to_be_hidden()
             await write(page, "And now?")
@@ -247,7 +254,7 @@ async def test_a_full_server_is_told_and_tried_again(page: Page) -> None:
 async def test_the_keyboard_is_enough(page: Page) -> None:
     frames = Frames(page)
     state = page.locator("#state")
-    async with served(page, replies=[Reply("Once upon a time", 10 * reply_pcm(0))]) as server:
+    async with served(page, replies=[TALE]) as server:
         await page.goto(server.url)
         await _tab_to(page, "call")
         await page.keyboard.press("Enter")
@@ -337,7 +344,11 @@ FILL = """async () => {
     const [list, scroller] = ["transcript", "scroller"].map((id) => document.getElementById(id));
     const transcript = new Transcript(list, scroller, () => {});
     const said = (id, text) => transcript.said({ id, role: "agent", text, is_final: true });
-    for (let id = 1; id <= 1500; id++) said(id, `Sentence ${id}`);
+    list.hidden = true;  // nearly all of it costs no layout
+    for (let id = 1; id <= 1490; id++) said(id, `Sentence ${id}`);
+    list.hidden = false;
+    scroller.scrollTop = scroller.scrollHeight;
+    for (let id = 1491; id <= 1500; id++) said(id, `Sentence ${id}`);
 }"""
 
 

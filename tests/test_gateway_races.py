@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from array import array
 from collections.abc import Callable
 from typing import Any, cast
@@ -74,7 +75,8 @@ class Client:
         settings = GatewaySettings()
         request = CallRequest("browser", settings.voices[0], settings.turn_detections[0], 48_000)
         session = cast(AzureVoiceLive, self.session)
-        parts = CallParts(session, self._outbox, request, settings, GatewayMetrics())
+        self.metrics = GatewayMetrics()
+        parts = CallParts(session, self._outbox, request, settings, self.metrics)
         self._call = BrowserCall(parts)
         self._now_s = asyncio.get_running_loop().time()
 
@@ -136,3 +138,7 @@ async def test_the_end_of_the_question_is_told_before_the_answer() -> None:
     client.session.playback.write(pcm(1_000, 100))
     client.tick()
     assert await client.told(4) == ["state", "latency", "state", pcm(1_000, 100)]
+    [took_s] = re.findall(
+        rb"voicelane_gateway_first_audio_seconds_sum (\S+)", client.metrics.text()
+    )
+    assert float(took_s) >= 0, "told in the course of a turn, it is later than the turn's time"

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Generator, Mapping
-from itertools import count
 from typing import Any
 
 from .errors import VoiceLiveError
-
-_numbers = count(1)
 
 
 class Reply:
@@ -33,7 +31,7 @@ class Reply:
     """
 
     def __init__(self, request: Mapping[str, Any] | None = None) -> None:
-        self.event_id = f"voicelane-{next(_numbers)}"
+        self.event_id = f"voicelane-{secrets.token_hex(6)}"
         self.request = request
         self.response_id: str | None = None
         self.status = "waiting"

@@ -38,7 +38,6 @@ _log = session_logger(__name__)
 
 DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 
-_SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
 
@@ -90,7 +89,7 @@ class AzureVoiceLive(SessionEvents):
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
         chunk_ms: int = 20,
-        connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
+        connect_timeout_s: float = 10.0,
         ca_file: str | os.PathLike[str] | None = None,
         allow_insecure: bool = False,
         reconnect: ReconnectPolicy | None = None,
