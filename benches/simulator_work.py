@@ -18,7 +18,8 @@ from voicelane.simulator import Simulator
 
 _SETTLED_AFTER = 12  # turns of the loop
 _STEPS = 3  # of the clock, in the time of a message
-_DRIFT_S = 1e-6  # of the clock in it: a timer that is due but for a rounding error fires in vain until it moves
+# Of the clock, in the same: a timer that is due but for a rounding fires in vain until it moves.
+_DRIFT_S = 1e-6
 _REQUEST = (
     "GET /voice-live/realtime?api-version=2026-07-15&model=gpt-realtime HTTP/1.1",
     "Host: loopback",
