@@ -154,6 +154,8 @@ class Call:
             assert self.log.all("closed") == [{"error": None}]
             return CLOSES
         outcome = await self._outcome(answer)
+        if answer is not None and self.fault.faults.error_every_events:
+            await self._end_errors()
         if outcome in (GOES_ON, RECOVERS):
             await self._check_alive()
         self._check_accounts()
@@ -170,14 +172,23 @@ class Call:
                     await self._say(_QUESTION[start : start + len(_FRAME)])
                     await asyncio.sleep(0.001)
             case "agent speaking":
-                answer = await self._ask("Speak to me.")
-                await until(lambda: len(self._ear.heard) > 0)
-                return answer
+                return await self._speaking()
             case "tool running":
                 answer = await self._ask("Look it up.")
                 await self._is_looking_up.wait()
                 return answer
         return None
+
+    async def _speaking(self) -> Answer:
+        """An answer that has begun to be heard, and of which most is still to be sent."""
+        sent = self.sim.connections[-1].sent
+        while True:
+            num_sent, num_heard = sent["response.audio.delta"], len(self._ear.heard)
+            answer = await self._ask("Speak to me.")
+            await until(lambda heard=num_heard: len(self._ear.heard) > heard)
+            if sent["response.audio.delta"] - num_sent <= 4:
+                return answer
+            await answer  # this machine stood still meanwhile: once more
 
     async def _strike(self, connection: Connection) -> None:
         self.sim.faults = self.fault.later
@@ -204,7 +215,8 @@ class Call:
         if self.fault.open in (GOES_ON, RECOVERS):
             return await self._survives(answer)
         lost = await self.model.wait_closed()
-        assert answer is None or answer.is_done, "whoever waits is let go"
+        if answer is not None:
+            await answer  # whoever waits is let go; what had come whole is heard first
         assert self.log.all("closed") == [{"error": str(lost)}]
         return described(lost)
 
@@ -220,6 +232,14 @@ class Call:
         await until(lambda: self.model._session.is_pause)
         assert self.model.session_ready
         return RECOVERS if self.model.stats()["reconnects"] else GOES_ON
+
+    async def _end_errors(self) -> None:
+        """The next, which comes by chance, could be taken for a refusal of the next turn."""
+        connection = self.sim.connections[-1]
+        connection.faults = Faults()
+        last = "the last of them"
+        await connection.send({"type": "error", "error": {"type": "server_error", "message": last}})
+        await self.log.wait_until(lambda: any(last in text for text in self.log.all("error")))
 
     async def _ask(self, text: str) -> Answer:
         self._texts.append(text)
@@ -281,8 +301,8 @@ def quick_times(monkeypatch: pytest.MonkeyPatch, quick_s: float = QUICK_S) -> No
     from voicelane.transport import native, sdk
 
     for module in (native, sdk):
-        monkeypatch.setattr(module, "_HEARTBEAT_S", quick_s)
-        monkeypatch.setattr(module, "_CLOSE_TIMEOUT_S", quick_s)
+        monkeypatch.setattr(module, "HEARTBEAT_S", quick_s)
+        monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", quick_s)
 
 
 def described(error: BaseException | None) -> str:

@@ -145,7 +145,7 @@ def test_every_setting_has_an_example() -> None:
 
 # --- commands --------------------------------------------------------------------------------------
 
-MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+MAKE_TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
@@ -236,10 +236,11 @@ def test_pictures_are_well_formed() -> None:
         ElementTree.parse(picture)
 
 
-def test_every_page_is_in_the_navigation() -> None:
-    navigation = (ROOT / "mkdocs.yml").read_text()
-    pages = [page for page in PAGES if page.parts[0] == "docs"]
-    assert [str(page) for page in pages if str(page) not in navigation] == []
+def test_every_page_is_once_in_the_navigation() -> None:
+    navigation = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    pages = {str(page) for page in PAGES if page.parts[0] == "docs"}
+    assert pages - set(navigation) == set()
+    assert len(navigation) == len(set(navigation))
 
 
 # --- public names ----------------------------------------------------------------------------------

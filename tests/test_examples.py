@@ -33,7 +33,10 @@ EXAMPLES = {
         ["--sessions", "5"],
         "\nand 3.1 s or more heard of each agent\n",
     ),
-    "phone_bridge.py": ([], "hung up, the gateway closed with 1000\nreply.wav: "),
+    "phone_bridge.py": (
+        ["--token", "secret"],
+        "hung up, the gateway closed with 1000\nreply.wav: ",
+    ),
     "push_to_talk.py": ([], "\nagent: Hello, I can hear you well. How can I help?\n"),
     "reconnect.py": ([], "[told again] user: My name is Ada.\n"),
     "standalone.py": ([], "heard 3.1 s of the agent"),
@@ -157,3 +160,17 @@ def test_the_tests_of_an_agent_pass() -> None:
     )
     assert run.returncode == 0, run.stdout
     assert "1 passed" in run.stdout
+
+
+async def test_a_bridge_says_why_it_has_no_call() -> None:
+    async with running(
+        *PYTHON, FOLDER / "phone_server.py", "--port", 0, "--token", "secret"
+    ) as server:
+        url = (await server.line_with("http://")).partition(",")[0]
+        bridge = (*PYTHON, FOLDER / "phone_bridge.py", "--url")
+        async with running(*bridge, f"{url}/voice", "--token", "wrong") as call:
+            ended = await call.end()
+        assert (ended.exit_code, ended.stderr) == (1, "the gateway ended the call with 4401\n")
+        async with running(*bridge, f"{url}/nowhere") as call:
+            ended = await call.end()
+        assert (ended.exit_code, ended.stderr[:27]) == (1, "WSServerHandshakeError: 404")

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .errors import ErrorText, VoiceLiveError
-from .link import Link
+from .link import Link, told_fault
 from .logs import session_logger
 from .open_session import OpenSession
 from .reconnect import ReconnectPolicy
@@ -50,8 +50,7 @@ class Keeper:
         try:
             error = await self._keep(session)
         except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
-            _log.error("The session met a fault of voicelane itself", exc_info=fault)
-            error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
+            error = told_fault("keeping the connection", fault)
             self._emit("error", ErrorText(error, error))
             await session.link.close()  # it may be well
         session.give_up()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -10,22 +11,28 @@ from .errors import VoiceLiveError
 
 
 class Reply:
-    """An answer of the agent. Awaiting it waits until it was played, or cut off, to its end.
+    """An answer of the agent. Awaiting it waits until it was played to its end, or cut off.
 
         reply = await model.send_text_message("What time is it?")
         await reply
         print(reply.text, reply.status)
 
     Attributes:
+        event_id: names the request, so that the service's refusal can say which one it is.
         request: the ``response`` object it was asked for with, None for the service's defaults.
         response_id: the service's id, None until it began.
         status: "waiting", "in_progress", and in the end as the service says: "completed", "cancelled",
             "failed" or "incomplete" (also where the connection was lost in the middle).
         text: what was said, as far as it is known.
         usage: tokens, as the service counts them.
+
+    Raises, when awaited:
+        ServiceError: the service refused it.
+        VoiceLiveError: too many waited before it.
     """
 
     def __init__(self, request: Mapping[str, Any] | None = None) -> None:
+        self.event_id = f"voicelane-{secrets.token_hex(6)}"
         self.request = request
         self.response_id: str | None = None
         self.status = "waiting"
