@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
@@ -79,10 +80,8 @@ async def turns(model: AzureVoiceLive, log: EventLog) -> str:
                 answer = await model.send_text_message(text)
             except VoiceLiveError:
                 break  # it has ended
-            heard = asyncio.ensure_future(answer._wait())
-            await asyncio.wait({heard, ends}, return_when=asyncio.FIRST_COMPLETED)
-            assert answer.is_done, "whoever waits is let go"
-            await asyncio.gather(heard, return_exceptions=True)
+            with suppress(VoiceLiveError):  # it was refused
+                await answer  # whoever waits is let go; what had come whole is heard first
         check_audio(model, log)
         losses = [e.error for e in log.all("error") if described(e.error).startswith("Connection")]
         num_reconnects = len(log.all("reconnected"))
