@@ -16,6 +16,7 @@ from voicelane.actions import (
     ReplyDone,
     ReplyFailed,
     ResponseBegun,
+    SessionReady,
 )
 from voicelane.history import History
 from voicelane.simulator.recording import read_recording
@@ -444,3 +445,14 @@ def test_a_response_that_is_told_twice_begins_and_ends_once() -> None:
     assert service.finishes(output=[call]) == [], "it is not called again"
     assert service.creates() == [], "nor does it go on"
     assert service.creates("r2") != []
+
+
+@pytest.mark.parametrize("expires_at", [10**400, float("inf"), float("nan"), 0, -1, "soon", None])
+def test_an_end_of_the_session_that_is_no_time_is_none(expires_at: Any) -> None:
+    [ready] = Service().says("session.updated", session={"id": "s", "expires_at": expires_at})
+    assert ready == SessionReady("s", None)
+
+
+def test_the_end_of_the_session_is_told() -> None:
+    [ready] = Service().says("session.updated", session={"id": "s", "expires_at": 1_800_000_000})
+    assert ready == SessionReady("s", 1_800_000_000)

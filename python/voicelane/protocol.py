@@ -38,6 +38,9 @@ from .wire_values import mapping
 _REMEMBERED_ITEMS = 64
 _MAX_WAITING_RESPONSES = 64
 
+# Beyond it no second is told from the next, and no timer can be set.
+_END_OF_TIME_S = 2.0**53
+
 
 class AudioDelta(Protocol):
     """What one audio delta brought."""
@@ -216,7 +219,8 @@ class Conversation:
         session = mapping(event.get("session"))
         self._turn_detection = mapping(session.get("turn_detection"))
         expires_at = session.get("expires_at")
-        expires_at_s = expires_at if isinstance(expires_at, int | float) else None
+        is_time = isinstance(expires_at, int | float) and 0 < expires_at < _END_OF_TIME_S
+        expires_at_s = expires_at if is_time else None
         return [SessionReady(session.get("id"), expires_at_s)]
 
     def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
