@@ -447,7 +447,10 @@ def test_a_response_that_is_told_twice_begins_and_ends_once() -> None:
     assert service.creates("r2") != []
 
 
-@pytest.mark.parametrize("expires_at", [10**400, float("inf"), float("nan"), 0, -1, "soon", None])
+@pytest.mark.parametrize(
+    "expires_at",
+    [pytest.param(10**400, id="huge"), float("inf"), float("nan"), 0, -1, "soon", None],
+)
 def test_an_end_of_the_session_that_is_no_time_is_none(expires_at: Any) -> None:
     [ready] = Service().says("session.updated", session={"id": "s", "expires_at": expires_at})
     assert ready == SessionReady("s", None)
