@@ -23,6 +23,7 @@ def add_listen_arguments(parser: argparse.ArgumentParser, *, default_port: int) 
 def cannot_listen(args: argparse.Namespace, error: OSError) -> CommandError:
     """Why a server cannot start."""
     number = error.errno or 0  # those of name resolution are negative
-    reason = os.strerror(number) if number > 0 else error.strerror
+    # asyncio of 3.13 says in words alone that there is no such address.
+    reason = os.strerror(number) if number > 0 else error.strerror or error
     message = f"cannot listen on {args.host}:{args.port}: {reason}"
     return CommandError(ExitCode.PORT_TAKEN, message)
