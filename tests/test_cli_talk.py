@@ -272,11 +272,11 @@ async def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, question: Pa
             env=environment(**calling(endpoint)),
         )
         os.close(write_end)
-        first_line = await asyncio.to_thread(os.read, read_end, 1000)
-        os.close(read_end)
+        with open(read_end) as reader:
+            first_line = await asyncio.to_thread(reader.readline)
         is_gone.set()
         _, stderr = await process.communicate()
-    assert first_line.decode() == f"talking to {endpoint}\n"
+    assert first_line == f"talking to {endpoint}\n"
     assert (process.returncode, stderr) == (ExitCode.PIPE_CLOSED, b"")
 
 
