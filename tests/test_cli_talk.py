@@ -251,6 +251,11 @@ async def test_ctrl_c_while_connecting(question: Path, signum: signal.Signals) -
     assert ended.error == "interrupted"
 
 
+def only_line(descriptor: int) -> str:
+    with open(descriptor) as reader:
+        return reader.readline()
+
+
 async def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, question: Path) -> None:
     is_gone = asyncio.Event()
 
@@ -272,8 +277,7 @@ async def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, question: Pa
             env=environment(**calling(endpoint)),
         )
         os.close(write_end)
-        with open(read_end) as reader:
-            first_line = await asyncio.to_thread(reader.readline)
+        first_line = await asyncio.to_thread(only_line, read_end)
         is_gone.set()
         _, stderr = await process.communicate()
     assert first_line == f"talking to {endpoint}\n"
