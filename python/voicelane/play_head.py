@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from enum import Enum
+from collections.abc import Callable, Sequence
+from enum import IntEnum
+from typing import NamedTuple
 
 from ._core import PlaybackBuffer
 
@@ -15,17 +15,16 @@ POLL_S = 0.010
 _LONGEST_POLL_S = 0.100
 
 
-class Progress(Enum):
+class Progress(IntEnum):
     """What is counted in frames."""
 
-    HEARD = "heard"
-    DROPPED = "dropped"
+    HEARD = 0
+    DROPPED = 1
     # Heard, or given up by an interrupt: not waiting any more.
-    PASSED = "passed"
+    PASSED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Mark:
+class _Mark(NamedTuple):
     progress: Progress
     frame: int
     reached: Callable[[], None]
@@ -50,17 +49,15 @@ class PlayHeadWatch:
 
     def when(self, progress: Progress, frame: int, reached: Callable[[], None]) -> None:
         """Calls `reached` once the count of that kind has got to `frame`."""
-        self._marks.append(_Mark(progress, frame, reached))
-        self._look_in(POLL_S)
+        mark = _Mark(progress, frame, reached)
+        self._marks.append(mark)
+        self._look_in(self._time_to(mark, self.progress()))
 
-    def progress(self) -> dict[Progress, int]:
-        """Where the counts are now."""
+    def progress(self) -> Sequence[int]:
+        """Where the counts are now, each at its place."""
         stats = self._playback.stats()
-        return {
-            Progress.HEARD: stats["played_frames"],
-            Progress.DROPPED: stats["dropped_frames"],
-            Progress.PASSED: stats["written_frames"] - stats["buffered_frames"],
-        }
+        passed = stats["written_frames"] - stats["buffered_frames"]
+        return stats["played_frames"], stats["dropped_frames"], passed
 
     def give_up(self, progress: Progress) -> None:
         """Forgets who waits for that: it will not come."""
@@ -68,11 +65,7 @@ class PlayHeadWatch:
 
     def check(self) -> None:
         """Calls back whoever waits for something that has come by now."""
-        reached = self.progress()
-        due = [mark for mark in self._marks if mark.frame <= reached[mark.progress]]
-        self._marks = [mark for mark in self._marks if mark not in due]
-        for mark in due:
-            mark.reached()
+        self._call_back(self.progress())
 
     def close(self) -> None:
         """Ends the watch."""
@@ -93,12 +86,18 @@ class PlayHeadWatch:
 
     def _look(self) -> None:
         self._timer = None
-        self.check()
+        reached = self.progress()
+        self._call_back(reached)
         if self._marks:
-            reached = self.progress()
             self._look_in(min(self._time_to(mark, reached) for mark in self._marks))
 
-    def _time_to(self, mark: _Mark, reached: Mapping[Progress, int]) -> float:
+    def _call_back(self, reached: Sequence[int]) -> None:
+        due = [mark for mark in self._marks if mark.frame <= reached[mark.progress]]
+        self._marks = [mark for mark in self._marks if mark.frame > reached[mark.progress]]
+        for mark in due:
+            mark.reached()
+
+    def _time_to(self, mark: _Mark, reached: Sequence[int]) -> float:
         if mark.progress is Progress.DROPPED:  # all at once, at the consumer's next read
             return POLL_S
         left_s = (mark.frame - reached[mark.progress]) / self._rate_hz
