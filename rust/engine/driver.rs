@@ -138,19 +138,18 @@ impl Driver {
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
         let uplink = self.shared.uplink();
         if let Some(uplink) = &uplink {
+            // Before looking at it.
             uplink.register(&self.bell);
         }
-        let next = || self.shared.take_text().or_else(|| uplink.as_ref()?.take());
-        let mut socket = Pin::new(&mut self.socket);
         loop {
-            // Blocked, it has tried to flush.
-            let Poll::Ready(()) = socket.as_mut().poll_ready(cx)? else { return Ok(()) };
-            let Some(next) = next() else { break };
-            self.is_unflushed = true;
-            socket.as_mut().start_send(text(next))?;
+            // Where it is not, it has tried to flush.
+            let Poll::Ready(()) = Pin::new(&mut self.socket).poll_ready(cx)? else { return Ok(()) };
+            let next = self.shared.take_text().or_else(|| uplink.as_ref()?.take());
+            let Some(next) = next else { break };
+            self.start_send(text(next))?;
         }
         if self.is_unflushed
-            && let Poll::Ready(()) = socket.poll_flush(cx)?
+            && let Poll::Ready(()) = Pin::new(&mut self.socket).poll_flush(cx)?
         {
             self.is_unflushed = false;
             self.num_unsent_pongs = 0;
@@ -161,7 +160,7 @@ impl Driver {
         Ok(())
     }
 
-    /// What the socket brings, if it can have brought something: to ask costs more than to send 20 ms.
+    /// What the socket brings, if it can have brought something: tungstenite, asked, clears its read buffer.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
         self.readable.task.register(cx.waker());
         // ORDERING: AcqRel with `wake_by_ref`: what comes after this sets it anew.
