@@ -10,14 +10,15 @@ export PIP_QUIET := 1
 
 .DEFAULT_GOAL := help
 .PHONY: help dev talk test simulate build lint lint-style lint-rust lint-python test-rust test-python test-pythons test-videosdk test-ray \
-        compare-videosdk mutate dist dist-aarch64 \
+        compare-videosdk mutate dist dist-aarch64 test-aarch64 \
         loom sanitize audit fuzz chaos reliability bench bench-quick bench-report bench-sessions bench-gateway \
         bench-hearing soak bench-core bench-check plots screenshots docs clean
 
 help:  ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-dev: build $(VENV)/.dev  ## An editable install in .venv with what most tests, formatting and the hooks need
+dev: PROFILE = quick
+dev: build $(VENV)/.dev  ## An editable install in .venv with what most tests, formatting and the hooks need; quick to compile
 
 talk: build  ## Hold a spoken conversation with the embedded simulator; the reply is reply.wav
 	$(BIN)/voicelane talk examples/audio/question-48k-stereo.wav -o reply.wav
@@ -27,8 +28,10 @@ test: lint test-rust test-python test-videosdk  ## Format, lints, types, Rust an
 simulate: build  ## Run the simulator of Azure Voice Live on port 8765
 	$(BIN)/voicelane simulate --port 8765
 
+PROFILE = release
+
 build: $(VENV)/.base  ## Build the extension and install voicelane into .venv
-	@$(BIN)/maturin develop --release --extras cli,gateway
+	@$(BIN)/maturin develop --profile $(PROFILE) --extras cli,gateway
 
 lint: lint-rust lint-python  ## Formatting, clippy, ruff, mypy, pyright, stubs
 
@@ -45,7 +48,8 @@ lint-python: lint-style build $(VENV)/.test
 	$(BIN)/zizmor --offline --quiet .github
 	$(BIN)/mypy
 	$(BIN)/pyright --pythonpath $(BIN)/python
-	$(BIN)/python -m mypy.stubtest voicelane._core
+	$(BIN)/python -m mypy.stubtest voicelane --mypy-config-file pyproject.toml \
+	    --allowlist tests/typing/stubtest-allowlist.txt --ignore-unused-allowlist
 
 test-rust: $(VENV)/.base  ## The core alone: needs no Python
 	cargo test --quiet
@@ -54,10 +58,10 @@ test-rust: $(VENV)/.base  ## The core alone: needs no Python
 test-python: build $(VENV)/.test  ## The Python package, against the simulator
 	PYTHONASYNCIODEBUG=1 $(BIN)/python -m pytest --numprocesses 3 --dist worksteal  # most of them wait
 
-test-pythons:  ## The same on each Python that is here, in environments of their own (PYTHONS="3.12 3.13")
+test-pythons:  ## Install, talk, documents and that, on each Python that is here, in a .venv-3.x each (PYTHONS="3.12 3.13")
 	@for version in $(PYTHONS); do \
 	    python$$version -c "" 2>/dev/null || { echo "python$$version: not here, not tested"; continue; }; \
-	    $(MAKE) test-python VENV=.venv-$$version PYTHON=python$$version || exit; tested=yes; \
+	    $(MAKE) talk docs test-python VENV=.venv-$$version PYTHON=python$$version || exit; tested=yes; \
 	done; [ -n "$$tested" ]
 
 PYTHONS = 3.11 3.12 3.13
@@ -162,6 +166,13 @@ dist: $(VENV)/.dist  ## sdist and wheel in dist/, each tried in a clean environm
 dist-aarch64: $(VENV)/.dist  ## The wheel for Linux on aarch64, without such a machine
 	rustup target add aarch64-unknown-linux-gnu
 	$(WHEEL) --target aarch64-unknown-linux-gnu $(ZIG)
+
+# With musl in place of glibc, since its programs need no libraries of the other processor's.
+test-aarch64: export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_RUNNER = qemu-aarch64-static
+test-aarch64: $(VENV)/.dist  ## The core's tests on the other processor, NEON kernels and all, under QEMU (needs qemu-user-static)
+	rustup target add aarch64-unknown-linux-musl
+	PATH="$(abspath $(BIN)):$$PATH" cargo-zigbuild test --quiet --target aarch64-unknown-linux-musl \
+	    --lib --test kernels --test resample --test capture --test g711 --test playback
 
 docs: $(VENV)/.docs  ## The documents as a site, in target/site, and the core's reference, in target/doc
 	@$(BIN)/python scripts/docs-site

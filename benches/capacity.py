@@ -13,6 +13,7 @@ import math
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 # A browser's call, bytes a second: 48 kHz from the page, 24 kHz back; 24 kHz as base64 with the service.
 PAGE_UP, PAGE_DOWN, SERVICE = 96_000, 48_000, 64_000
@@ -114,7 +115,7 @@ class Simulation:
         self._options = options
         self._size = size
         self._random = random.Random(options.seed)
-        self._events: list[tuple[float, int, Callable[[], None]]] = []
+        self._events: list[tuple[float, int, Callable[[], object]]] = []
         self._num_events = 0
         self._now_s = 0.0
         self._calls = [0] * size.replicas
@@ -138,7 +139,7 @@ class Simulation:
         self._outcome.peak_connects_per_s = max(self._connects.values(), default=0)
         return self._outcome
 
-    def _later(self, delay_s: float, event: Callable[[], None]) -> None:
+    def _later(self, delay_s: float, event: Callable[[], object]) -> None:
         self._num_events += 1
         heapq.heappush(self._events, (self._now_s + delay_s, self._num_events, event))
 
@@ -171,7 +172,7 @@ class Simulation:
     def _redial(self, caller: Caller) -> None:
         longest_s = min(LONGEST_DELAY_S, FIRST_DELAY_S * 2**caller.tries)
         caller.tries += 1
-        self._later(longest_s * self._random.uniform(0.5, 1.0), lambda: self._dial(caller))
+        self._later(longest_s * self._random.uniform(0.5, 1.0), partial(self._dial, caller))
 
     def _connect(self, resource: int) -> bool:
         if self._now_s >= SETTLING_S:
@@ -207,7 +208,7 @@ class Simulation:
             self._calls[replica] = 0
             self._generation[replica] += 1
             self._is_up[replica] = False
-            self._later(self._options.restart_s, lambda replica=replica: self._restart(replica))  # type: ignore[misc]
+            self._later(self._options.restart_s, partial(self._restart, replica))
 
     def _restart(self, replica: int) -> None:
         self._is_up[replica] = True

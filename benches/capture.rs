@@ -57,14 +57,14 @@ fn kernels(c: &mut Criterion) {
         group.bench_function("downmix 960 stereo frames", |b| {
             b.iter(|| isa.downmix(black_box(&pcm), 2, &mut mono))
         });
-        group.bench_function("deal 960 stereo frames out to 2", |b| {
-            b.iter(|| isa.deal_out(black_box(&pcm), 2, 103, 2, &mut line));
+        group.bench_function("deinterleave 960 stereo frames into 2", |b| {
+            b.iter(|| isa.deinterleave(black_box(&pcm), 2, 103, 2, &mut line));
         });
-        group.bench_function("deal 960 mono frames out to 3", |b| {
-            b.iter(|| isa.deal_out(black_box(&pcm[..960]), 1, 103, 3, &mut line));
+        group.bench_function("deinterleave 960 mono frames into 3", |b| {
+            b.iter(|| isa.deinterleave(black_box(&pcm[..960]), 1, 103, 3, &mut line));
         });
-        group.bench_function("deal 960 stereo frames out to 6", |b| {
-            b.iter(|| isa.deal_out(black_box(&pcm), 2, 311, 6, &mut line));
+        group.bench_function("deinterleave 960 stereo frames into 6", |b| {
+            b.iter(|| isa.deinterleave(black_box(&pcm), 2, 311, 6, &mut line));
         });
         group.bench_function("correlate 480 frames with 52 taps", |b| {
             let branch = Branch { taps: &table[..52], stream: &frames };

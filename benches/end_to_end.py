@@ -18,7 +18,6 @@ from cpus import all_cpus
 from implementations import Plugin, Session, Voicelane, make
 from wire import DELTA_FRAMES
 
-from voicelane.cli.bench.libraries import NotThere
 from voicelane.cli.bench.results import Row, distribution
 
 GROUP = "end to end"
@@ -45,7 +44,7 @@ async def end_to_end(case: str, library: str, seconds: float) -> Row:
     measure, per_s = {UP: (_up, _FRAMES_PER_S), DOWN: (_down, _DELTAS_PER_S)}[case]
     count = max(20, round(_LONGER * seconds * per_s))
     with all_cpus(), _wire() as port:
-        session = _session(library, port)
+        session = make(IMPLEMENTATIONS[library], 0, f"ws://127.0.0.1:{port}", 20)
         await session.connect()
         try:
             async with aiohttp.ClientSession(f"http://127.0.0.1:{port}") as http:
@@ -55,15 +54,6 @@ async def end_to_end(case: str, library: str, seconds: float) -> Row:
     fault = None if seen == count else f"wrong: of {count} there came {seen}"
     row: Row = {"group": GROUP, "case": case, "library": library, "answer": {}, "fault": fault}
     return {**row, **distribution(times_ns)}
-
-
-def _session(library: str, port: int) -> Session:
-    import implementations
-
-    try:
-        return make(IMPLEMENTATIONS[library], 0, f"ws://127.0.0.1:{port}", 20)
-    except implementations.NotThere as error:
-        raise NotThere(str(error)) from None
 
 
 async def _up(session: Session, http: aiohttp.ClientSession, count: int) -> tuple[list[int], int]:

@@ -96,12 +96,8 @@ async def speak_up(model: AzureVoiceLive, run: Run) -> None:
 async def measure() -> Run:
     run = Run()
     async with Simulator() as simulator:
-        model = AzureVoiceLive(
-            model="gpt-realtime",
-            endpoint=simulator.endpoint,
-            api_key=simulator.api_key,
-            input_channels=1,
-        )
+        account = {"endpoint": simulator.endpoint, "api_key": simulator.api_key}
+        model = AzureVoiceLive(model="gpt-realtime", input_channels=1, **account)
         heard, interrupted = asyncio.Event(), asyncio.Event()
         model.on("agent_speech_started", heard.set)
         model.on("user_speech_started", lambda: run.now("speech_started"))
@@ -117,12 +113,8 @@ async def measure() -> Run:
             await asyncio.sleep(1.2)  # to be seen: silence
             microphone.cancel()
             speaker.cancel()
-        [truncate] = [
-            event
-            for event in simulator.connections[0].received
-            if event["type"] == "conversation.item.truncate"
-        ]
-    run.truncated_ms = truncate["audio_end_ms"]
+        told = {event["type"]: event for event in simulator.connections[0].received}
+    run.truncated_ms = told["conversation.item.truncate"]["audio_end_ms"]
     run.since(run.moments["first heard"])
     spoken_up_s = run.moments["the user speaks up"]
     run.moments["silence"] = next(

@@ -17,7 +17,7 @@ import multiprocessing
 import time
 from multiprocessing.connection import Connection
 
-from aiohttp import ClientSession, ClientWebSocketResponse
+from aiohttp import ClientSession, ClientWebSocketResponse, TCPConnector
 
 from voicelane.simulator import Simulator
 from voicelane.simulator.responder import Voice
@@ -79,7 +79,8 @@ async def load(pipe: Connection, num_sessions: int, seconds: float, message_ms: 
     endpoint, api_key = pipe.recv()
     query = {"api-version": "2026-07-15", "model": "gpt-realtime"}
     messages = appends(message_ms)
-    async with ClientSession(headers={"api-key": api_key}) as http:
+    unlimited = TCPConnector(limit=0)
+    async with ClientSession(headers={"api-key": api_key}, connector=unlimited) as http:
         websockets = [
             await http.ws_connect(f"{endpoint}/voice-live/realtime", params=query)
             for _ in range(num_sessions)
@@ -102,12 +103,19 @@ async def load(pipe: Connection, num_sessions: int, seconds: float, message_ms: 
     )
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sessions", type=int, default=100)
-    parser.add_argument("--seconds", type=float, default=20.0)
+def parsed(doc: str, *, sessions: int, seconds: float) -> argparse.Namespace:
+    """The command line, with these defaults."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--sessions", type=int, default=sessions)
+    parser.add_argument("--seconds", type=float, default=seconds)
     parser.add_argument("--message-ms", type=int, default=60)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parsed(__doc__, sessions=100, seconds=20.0)
     here, there = multiprocessing.get_context("spawn").Pipe()
     server = multiprocessing.get_context("spawn").Process(target=serve, args=(there,), daemon=True)
     server.start()

@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import wave
+from contextlib import suppress
 from pathlib import Path
 
-from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
+from aiohttp import ClientSession, ClientWebSocketResponse, WSCloseCode, WSMsgType
 
 from shared import QUESTION, account, arguments, run, serving
 from voicelane import AzureVoiceLive, CaptureEncoder, PlaybackBuffer
-from voicelane.gateway import CallRequest, create_app
+from voicelane.gateway import CallRequest, GatewaySettings, create_app
 
 STREAM = "MZ0001"
 FRAME_S = 0.020
@@ -62,7 +64,7 @@ class Telephone:
             await self.send("mark", mark={"name": self._marks.pop(0)[1]})
 
 
-async def call(url: str, output: Path) -> None:
+async def call(url: str, token: str, output: Path) -> None:
     """Asks the recorded question, and hangs up after the answer."""
     with wave.open(str(QUESTION)) as file:
         encoder = CaptureEncoder(file.getframerate(), file.getnchannels(), encoding="g711_ulaw")
@@ -74,17 +76,21 @@ async def call(url: str, output: Path) -> None:
         telephone = Telephone(websocket)
         media_format = {"encoding": "audio/x-mulaw", "sampleRate": 8_000, "channels": 1}
         await telephone.send("connected", protocol="Call", version="1.0.0")
-        await telephone.send("start", start={"streamSid": STREAM, "mediaFormat": media_format})
+        start = {"streamSid": STREAM, "mediaFormat": media_format}
+        await telephone.send("start", start=start | {"customParameters": {"token": token}})
         listening = asyncio.create_task(telephone.listen())
         due_s = clock()
-        while spoken or not any(telephone.heard) or telephone.silence_s < SILENCE_S:
-            payload = spoken.pop(0) if spoken else silent
-            await telephone.send("media", media={"track": "inbound", "payload": payload})
-            await telephone.play()
-            due_s += FRAME_S
-            await asyncio.sleep(due_s - clock())
-        await telephone.send("stop", stop={})
+        with suppress(ConnectionError):  # the gateway has closed
+            while spoken or not any(telephone.heard) or telephone.silence_s < SILENCE_S:
+                payload = spoken.pop(0) if spoken else silent
+                await telephone.send("media", media={"track": "inbound", "payload": payload})
+                await telephone.play()
+                due_s += FRAME_S
+                await asyncio.sleep(due_s - clock())
+            await telephone.send("stop", stop={})
         await listening
+        if websocket.close_code != WSCloseCode.OK:
+            sys.exit(f"the gateway ended the call with {websocket.close_code}")
         print(f"hung up, the gateway closed with {websocket.close_code}")
     with wave.open(str(output), "wb") as file:
         file.setparams((1, 2, 8_000, 0, "NONE", ""))
@@ -92,22 +98,24 @@ async def call(url: str, output: Path) -> None:
     print(f"{output}: {len(telephone.heard) / 16_000:.1f} s of the call")
 
 
-async def main(url: str | None, output: Path) -> None:
+async def main(url: str | None, token: str, output: Path) -> None:
     if url is not None:
-        await call(url, output)
+        await call(url, token, output)
         return
     async with account() as where:
 
         def new_session(request: CallRequest) -> AzureVoiceLive:
             return AzureVoiceLive(model="gpt-realtime", config=request.config(), **where)
 
-        async with serving(create_app(new_session)) as own:
-            await call(own, output)
+        gateway = create_app(new_session, GatewaySettings(token=token or None))
+        async with serving(gateway) as own:
+            await call(own, token, output)
 
 
 if __name__ == "__main__":
     parser = arguments(__doc__)
     parser.add_argument("output", nargs="?", type=Path, default=Path("reply.wav"))
     parser.add_argument("--url", help="of a gateway, as http://127.0.0.1:8080/voice")
+    parser.add_argument("--token", default="", help="what the gateway wants to be told")
     args = parser.parse_args()
-    run(main(args.url, args.output))
+    run(main(args.url, args.token, args.output))

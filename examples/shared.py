@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from aiohttp import web
+from aiohttp import ClientError, web
 
 from voicelane import AzureVoiceLive
 from voicelane.errors import VoiceLiveError
@@ -36,7 +36,7 @@ def run(program: Coroutine[Any, Any, None]) -> None:
         asyncio.run(program)
     except KeyboardInterrupt:
         sys.exit(130)  # as a shell says it
-    except (VoiceLiveError, OSError) as error:
+    except (VoiceLiveError, ClientError, OSError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 

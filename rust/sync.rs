@@ -1,6 +1,6 @@
 //! Atomics and the mutex of the playback protocol: std's, or loom's where the model checker runs it.
 //!
-//! The only place that says `cfg(loom)`.
+//! The engine and the uplink are no part of the model: `lib.rs` leaves them out.
 
 #[cfg(loom)]
 pub use loom::{

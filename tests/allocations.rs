@@ -1,56 +1,11 @@
 //! What the capture path allocates, counted: nothing per call but the result, little per encoder.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+mod allocator;
 
+use allocator::counted;
 use voicelane::audio::g711::Law;
 use voicelane::audio::resample::{Quality, Resampler};
 use voicelane::capture::{CaptureEncoder, CaptureFormat, Encoding};
-
-thread_local! {
-    static COUNTED: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
-}
-
-/// The system's allocator, counting the calls and the bytes of the thread.
-struct Counting;
-
-fn count(bytes: usize) {
-    COUNTED.with(|counted| {
-        let (calls, sum) = counted.get();
-        counted.set((calls + 1, sum + bytes));
-    });
-}
-
-// SAFETY: every call goes to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size());
-        // SAFETY: the caller's.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's.
-        unsafe { System.dealloc(memory, layout) };
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
-        count(new_size);
-        // SAFETY: the caller's.
-        unsafe { System.realloc(memory, layout, new_size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-/// Allocations and their bytes while `work` runs.
-fn counted<T>(work: impl FnOnce() -> T) -> (usize, usize, T) {
-    let before = COUNTED.get();
-    let result = work();
-    let after = COUNTED.get();
-    (after.0 - before.0, after.1 - before.1, result)
-}
 
 /// Source rate, channels and chunk of 20 ms of every conversion that matters.
 fn formats() -> Vec<CaptureFormat> {
@@ -86,13 +41,13 @@ fn a_call_allocates_nothing_but_the_result() {
         for _ in 0..3 {
             encoder.encode_event_into(&pcm, &mut text).expect("whole frames");
         }
-        let (allocations, _, ()) = counted(|| {
+        let (counts, ()) = counted(|| {
             for _ in 0..2000 {
                 text.clear();
                 encoder.encode_event_into(&pcm, &mut text).expect("whole frames");
             }
         });
-        assert_eq!(allocations, 0, "{format:?}");
+        assert_eq!(counts.allocations, 0, "{format:?}");
     }
 }
 
@@ -102,14 +57,14 @@ fn a_call_of_the_resampler_allocates_nothing_but_the_result() {
         let mut resampler = Resampler::new(source, target, 2, Quality::High).expect("valid");
         let pcm = vec![1000; source as usize / 25];
         let mut output = Vec::with_capacity(2000);
-        let (allocations, _, ()) = counted(|| {
+        let (counts, ()) = counted(|| {
             for _ in 0..2000 {
                 output.clear();
                 resampler.process_into(&pcm, &mut output).expect("whole frames");
             }
             resampler.flush_into(&mut output);
         });
-        assert_eq!(allocations, 0, "{source} -> {target}");
+        assert_eq!(counts.allocations, 0, "{source} -> {target}");
     }
 }
 
@@ -119,18 +74,20 @@ fn a_further_encoder_takes_at_most_16_kib() {
         let _first = CaptureEncoder::new(format).expect("valid");
         let pcm = vec![1000; format.source_rate_hz as usize / 50 * format.num_channels];
         let mut text = String::with_capacity(16 * 1024);
-        let (_, bytes, _encoder) = counted(|| {
+        let (counts, _encoder) = counted(|| {
             let mut encoder = CaptureEncoder::new(format).expect("valid");
             encoder.encode_into(&pcm, &mut text).expect("whole frames");
             encoder
         });
-        let own_bytes = bytes + size_of::<CaptureEncoder>();
+        let own_bytes = counts.allocated_bytes + size_of::<CaptureEncoder>();
         assert!(own_bytes <= 16 * 1024, "{own_bytes} bytes: {format:?}");
     }
 }
 
 #[test]
 fn the_counter_counts() {
-    let (allocations, bytes, _) = counted(|| vec![0u8; 1000]);
-    assert_eq!((allocations, bytes), (1, 1000));
+    let (counts, bytes) = counted(|| vec![0u8; 1000]);
+    assert_eq!((counts.allocations, counts.allocated_bytes, counts.frees), (1, 1000, 0));
+    let (counts, ()) = counted(|| drop(bytes));
+    assert_eq!((counts.allocations, counts.freed_bytes, counts.frees), (0, 1000, 1));
 }

@@ -1,58 +1,23 @@
 //! What playback costs the allocator: the consumer nothing, the producer nothing but for a growing backlog.
 #![allow(clippy::print_stdout, reason = "the figures, with --nocapture")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+mod allocator;
+mod playback_support;
 
-use voicelane::playback::{PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
+use allocator::{counted, live_bytes};
+use playback_support::{Ends, buffer, mono};
+use voicelane::playback::{PlaybackConfig, PlaybackWriter};
 
-struct Counting;
-
-static LIVE_BYTES: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    /// Calls of the allocator, to allocate or to free, by this thread.
-    static CALLS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: hands every call on to the system's allocator as it came; counting allocates nothing.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        CALLS.with(|calls| calls.set(calls.get() + 1));
-        LIVE_BYTES.fetch_add(layout.size(), Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        CALLS.with(|calls| calls.set(calls.get() + 1));
-        LIVE_BYTES.fetch_sub(layout.size(), Relaxed);
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
-type Ends = (PlaybackWriter, PlaybackReader, PlaybackControl);
-
-fn buffer(config: PlaybackConfig) -> Ends {
-    PlaybackBuffer::with_config(config).expect("a valid configuration")
-}
-
-/// Calls of the allocator in `work`, on this thread.
+/// Calls of the allocator in `work`.
 fn calls_in(work: impl FnOnce()) -> usize {
-    let before = CALLS.with(Cell::get);
-    work();
-    CALLS.with(Cell::get) - before
+    let (counts, ()) = counted(work);
+    counts.allocations + counts.frees
 }
 
-fn live_bytes_of(make: impl FnOnce() -> Ends) -> (usize, Ends) {
-    let before = LIVE_BYTES.load(Relaxed);
+fn live_bytes_of(make: impl FnOnce() -> Ends) -> (isize, Ends) {
+    let before = live_bytes();
     let ends = make();
-    (LIVE_BYTES.load(Relaxed) - before, ends)
+    (live_bytes() - before, ends)
 }
 
 /// 100 ms of 24 kHz.
@@ -60,22 +25,13 @@ fn base64_text() -> String {
     "AQAB".repeat(1_600)
 }
 
-/// One test: the live bytes are those of the whole process.
 #[test]
-fn the_allocator_is_left_alone() {
-    an_idle_buffer_takes_at_most_4_kib();
-    a_conversation_in_step_allocates_nothing();
-    the_consumer_never_allocates_or_frees();
-    a_backlog_goes_back_once_it_was_heard();
-    tiny_writes_and_many_items_cost_what_they_carry();
-}
-
 fn an_idle_buffer_takes_at_most_4_kib() {
-    let (bytes, ends) = live_bytes_of(|| buffer(PlaybackConfig::default()));
+    let (bytes, ends) = live_bytes_of(mono);
     let on_the_stack = size_of_val(&ends);
     println!("an idle buffer: {bytes} bytes on the heap, {on_the_stack} in its three ends");
-    assert!(bytes + on_the_stack <= 4096);
-    drop(buffer(PlaybackConfig { output_rate_hz: 48_000, ..Default::default() })); // the filter's table is shared
+    assert!(bytes + on_the_stack as isize <= 4096);
+    let _first = buffer(PlaybackConfig { output_rate_hz: 48_000, ..Default::default() }); // the filter's table is shared
     let config = PlaybackConfig { output_rate_hz: 48_000, output_channels: 2, ..Default::default() };
     let (bytes, _ends) = live_bytes_of(|| buffer(config));
     println!("with 24 -> 48 kHz stereo: {bytes} bytes, the filter's line and a block of each rate");
@@ -83,8 +39,9 @@ fn an_idle_buffer_takes_at_most_4_kib() {
 }
 
 /// The service's deltas come as fast as they are heard.
+#[test]
 fn a_conversation_in_step_allocates_nothing() {
-    let (mut writer, mut reader, control) = buffer(PlaybackConfig::default());
+    let (mut writer, mut reader, control) = mono();
     let text = base64_text();
     let mut samples = [0; 480];
     let mut turn = |writer: &mut PlaybackWriter| {
@@ -96,6 +53,7 @@ fn a_conversation_in_step_allocates_nothing() {
     assert_eq!(control.played_ms(), 200_300.0);
 }
 
+#[test]
 fn the_consumer_never_allocates_or_frees() {
     const RATES_HZ: [u32; 4] = [8_000, 24_000, 44_100, 48_000];
     for (source, output) in RATES_HZ.iter().flat_map(|a| RATES_HZ.iter().map(move |b| (*a, *b))) {
@@ -131,11 +89,12 @@ fn the_consumer_never_allocates_or_frees() {
     }
 }
 
+#[test]
 fn a_backlog_goes_back_once_it_was_heard() {
     let text = base64_text();
-    let (idle_bytes, (mut writer, mut reader, control)) = live_bytes_of(|| buffer(PlaybackConfig::default()));
-    let base = LIVE_BYTES.load(Relaxed) - idle_bytes;
-    let held = || LIVE_BYTES.load(Relaxed) - base;
+    let (idle_bytes, (mut writer, mut reader, control)) = live_bytes_of(mono);
+    let base = live_bytes() - idle_bytes;
+    let held = || live_bytes() - base;
     let calls = calls_in(|| while writer.write_base64(text.as_bytes(), Some("item"), 0) == Ok(2_400) {});
     writer.finish();
     let bytes = held();
@@ -153,14 +112,14 @@ fn a_backlog_goes_back_once_it_was_heard() {
     assert!(held() <= idle_bytes + 1024);
 }
 
+#[test]
 fn tiny_writes_and_many_items_cost_what_they_carry() {
-    let (idle_bytes, (mut writer, mut reader, _control)) =
-        live_bytes_of(|| buffer(PlaybackConfig::default()));
-    let base = LIVE_BYTES.load(Relaxed) - idle_bytes;
+    let (idle_bytes, (mut writer, mut reader, _control)) = live_bytes_of(mono);
+    let base = live_bytes() - idle_bytes;
     for _ in 0..48_000 {
         writer.write(&[1], Some("item"), 0).expect("written");
     }
-    let bytes = LIVE_BYTES.load(Relaxed) - base;
+    let bytes = live_bytes() - base;
     assert!(bytes < 48_000 * 4 + 8_192, "{bytes} bytes for 96,000 bytes of samples");
     for round in 0..100 {
         for item in 0..500 {
@@ -177,7 +136,7 @@ fn tiny_writes_and_many_items_cost_what_they_carry() {
     writer.finish();
     reader.read_into(&mut [0; 1]);
     (0..9).for_each(|_| writer.free_heard());
-    let bytes = LIVE_BYTES.load(Relaxed) - base;
+    let bytes = live_bytes() - base;
     println!("after 52,000 items: {bytes} bytes");
     assert!(bytes < 64 << 10);
 }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import struct
@@ -15,9 +14,10 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from support import TIMEOUT_S, environment
 from voicelane.simulator.responder import Voice
 
-TIMEOUT_S = 20.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
+RUN_TIMEOUT_S = 3 * TIMEOUT_S  # it is started, too, and several at once may be
 API_KEY = "a-secret-that-no-output-shows"
 REPLIES = tuple(reply.pcm for reply in Voice().bundled)
 CONTROL_CODES = re.compile(r"[^\n\x20-\x7e]")
@@ -50,7 +50,7 @@ class Run:
     async def line_with(self, text: str) -> str:
         """Reads stdout up to the line that holds `text`."""
         assert self.process.stdout is not None
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(RUN_TIMEOUT_S):
             while line := (await self.process.stdout.readline()).decode():
                 self._seen += line
                 if text in line:
@@ -59,7 +59,7 @@ class Run:
 
     async def end(self) -> Ended:
         """Waits for the end; no output ever holds the key, nor a control code."""
-        async with asyncio.timeout(TIMEOUT_S):
+        async with asyncio.timeout(RUN_TIMEOUT_S):
             stdout, stderr = await self.process.communicate()
         ended = Ended(self.process.returncode or 0, self._seen + stdout.decode(), stderr.decode())
         for output in (ended.stdout, ended.stderr):
@@ -70,30 +70,28 @@ class Run:
 
 
 def started(
-    *args: object, in_background: bool = False, **environment: str
+    *args: object, in_background: bool = False, **variables: str
 ) -> AbstractAsyncContextManager[Run]:
     """Starts `voicelane ARGS`; it does not outlive the block."""
     command = (sys.executable, "-m", "voicelane", *args)
-    return running(*command, in_background=in_background, **environment)
+    return running(*command, in_background=in_background, **variables)
 
 
 @asynccontextmanager
 async def running(
-    *command: object, in_background: bool = False, **environment: str
+    *command: object, in_background: bool = False, **variables: str
 ) -> AsyncIterator[Run]:
-    """Starts a program, without an account; it does not outlive the block.
+    """Starts a program; it does not outlive the block.
 
     A shell's background jobs ignore SIGINT, and so do their children; these tests may be one.
     """
     sigint = signal.SIG_IGN if in_background else signal.SIG_DFL
-    dropped = ("AZURE_", "PYTHONASYNCIODEBUG")  # a slow machine's complaints are not the program's
-    kept = {key: text for key, text in os.environ.items() if not key.startswith(dropped)}
     process = await asyncio.create_subprocess_exec(
         *map(str, command),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env=kept | environment,
+        env=environment(**variables),
         preexec_fn=lambda: signal.signal(signal.SIGINT, sigint),
     )
     try:
@@ -104,9 +102,9 @@ async def running(
         await process.communicate()
 
 
-async def voicelane(*args: object, **environment: str) -> Ended:
+async def voicelane(*args: object, **variables: str) -> Ended:
     """Runs `voicelane ARGS` to its end."""
-    async with started(*args, **environment) as run:
+    async with started(*args, **variables) as run:
         return await run.end()
 
 

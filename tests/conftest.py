@@ -27,7 +27,6 @@ settings.load_profile("voicelane")
 ON_BOTH_TRANSPORTS = frozenset(
     (
         "test_config",
-        "test_config_changes",
         "test_faults_matrix",
         "test_faults_memory",
         "test_faults_random",

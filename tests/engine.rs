@@ -3,14 +3,21 @@
 
 mod engine_support;
 
-use std::io::Write;
 use std::sync::{Arc, Mutex};
+use std::task::Waker;
 use std::time::Duration;
 
-use engine_support::{Client, Server, until};
+use engine_support::{Client, Server, TIMEOUT, options, until};
+use futures_util::{SinkExt, StreamExt};
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::runtime::Builder;
+use tokio::time::sleep;
+use tokio_tungstenite::accept_async;
 use tungstenite::Message;
+use tungstenite::protocol::CloseFrame;
 use voicelane::engine::{
-    Close, Doorbell, Downlink, Ended, Gate, Inbox, Incoming, Mailbox, Playback, Standing,
+    Close, ConnectFault, Doorbell, Downlink, Ended, Gate, Inbox, Incoming, Mailbox, Playback, Standing,
+    serve_stream,
 };
 use voicelane::playback::{AudioDelta, PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackReader};
 
@@ -77,6 +84,19 @@ fn the_loop_is_woken_once_until_it_takes() {
     assert_eq!(mailbox.collect(), [7]);
     inbox.stands(Standing::Open);
     assert_eq!(mailbox.collect(), [7], "how it stands is always told");
+}
+
+/// Ids are the service's to choose: they count as texts do.
+#[test]
+fn audio_with_long_ids_fills_the_inbox() {
+    let (inbox, _mailbox) = inbox();
+    for item in ["a", "b"] {
+        let item_id = Some(item.repeat(9 << 20));
+        inbox.put_audio(AudioDelta { item_id, ..delta("a", 1) }, false);
+    }
+    assert!(inbox.is_full(Waker::noop()));
+    inbox.take();
+    assert!(!inbox.is_full(Waker::noop()));
 }
 
 #[test]
@@ -277,15 +297,47 @@ fn no_wake_up_is_lost() {
     });
     let client = Client::connect(&server);
     client.attach();
-    for round in 0..600_u64 {
-        // Around the doorbell's interval of 2 ms, from asleep to still awake.
-        std::thread::sleep(Duration::from_micros(round % 30 * 100));
+    for round in 0..300_u64 {
+        // Around the doorbell's interval of 4 ms, from still awake to asleep.
+        std::thread::sleep(Duration::from_micros(round % 30 * 200));
         match round % 2 {
             0 => assert!(client.uplink.put_event(round.to_string(), None)),
             _ => assert!(client.connection.send(round.to_string())),
         }
         assert_eq!(server.next(), round.to_string());
     }
+}
+
+/// Who hangs up with something unread breaks the connection: what it said before, and why it went, is told.
+#[test]
+#[cfg(target_os = "linux")]
+fn what_was_said_before_a_reset_is_read() {
+    const NUM_EVENTS: usize = 1_100; // more than the inbox takes
+    let server = Server::start(|mut socket, seen| {
+        for _ in 0..NUM_EVENTS {
+            socket.send(Message::text("{}")).expect("taken");
+        }
+        let frame = CloseFrame { code: 1008.into(), reason: "because".into() };
+        socket.close(Some(frame)).expect("taken");
+        socket.get_ref().peek(&mut [0]).expect("it comes");
+        drop(socket);
+        seen.send("gone".to_owned()).expect("the test listens");
+    });
+    let client = Client::connect(&server);
+    let inbox = client.connection.inbox();
+    assert!(client.connection.send("unread".to_owned()));
+    until(|| inbox.num_events() >= 1024);
+    assert_eq!(server.next(), "gone");
+    assert!(client.connection.send("in vain".to_owned()));
+    let mut num_events = 0;
+    until(|| {
+        num_events += inbox.take().len();
+        matches!(inbox.standing(), Standing::Ended(_))
+    });
+    num_events += inbox.take().len();
+    let ended = Ended { code: 1008, reason: "because".to_owned(), by_us: false };
+    assert_eq!(inbox.standing(), Standing::Ended(ended));
+    assert_eq!(num_events, NUM_EVENTS);
 }
 
 #[test]
@@ -315,29 +367,6 @@ fn a_full_inbox_makes_the_socket_wait_and_then_go_on() {
     }
 }
 
-/// Who does not look at its inbox does not see a pong: that says nothing about the other side.
-#[test]
-fn a_loop_that_is_late_is_not_taken_for_a_dead_connection() {
-    let server = Server::start(|mut socket, _| {
-        for _ in 0..2_000 {
-            socket.send(Message::text("{}")).expect("taken");
-        }
-        while socket.read().is_ok() {}
-    });
-    let heartbeat = Duration::from_millis(50);
-    let client = Client::connect_with(&server, heartbeat, heartbeat);
-    until(|| client.connection.inbox().num_events() >= 1024);
-    std::thread::sleep(4 * heartbeat);
-    assert_eq!(client.connection.inbox().standing(), Standing::Open);
-    let mut num_events = 0;
-    until(|| {
-        num_events += client.connection.inbox().take().len();
-        num_events == 2_000
-    });
-    std::thread::sleep(4 * heartbeat);
-    assert_eq!(client.connection.inbox().standing(), Standing::Open);
-}
-
 #[test]
 fn a_close_is_said_and_ends_it() {
     let server = Server::start(|mut socket, seen| {
@@ -355,21 +384,65 @@ fn a_close_is_said_and_ends_it() {
     assert_eq!(server.next(), "enough (4000)");
 }
 
+// --- connections in paused time, which goes on where everybody waits --------------------------------
+
+/// A connection over a pipe, and the peer's end of that.
+fn connection(inbox: Arc<Inbox>) -> (impl Future<Output = Result<Ended, ConnectFault>>, DuplexStream) {
+    let (ours, theirs) = duplex(1 << 16);
+    let downlink = Downlink::new(None, Arc::default(), Arc::clone(&inbox));
+    (serve_stream(ours, options("localhost"), downlink, inbox), theirs)
+}
+
+fn in_paused_time<T>(test: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime").block_on(test)
+}
+
+/// Who does not look at its inbox does not see a pong: that says nothing about the other side.
+#[test]
+fn a_loop_that_is_late_is_not_taken_for_a_dead_connection() {
+    const NUM_EVENTS: usize = 2_000;
+    let inbox = Arc::new(inbox().0);
+    let (serving, pipe) = connection(Arc::clone(&inbox));
+    let peer = async {
+        let mut socket = accept_async(pipe).await.expect("a handshake");
+        for _ in 0..NUM_EVENTS {
+            socket.send(Message::text("{}")).await.expect("taken");
+        }
+        while let Some(Ok(_)) = socket.next().await {}
+    };
+    let late_loop = async {
+        sleep(10 * TIMEOUT).await;
+        assert_eq!(inbox.take().len(), 1024);
+        sleep(10 * TIMEOUT).await;
+        assert_eq!(inbox.take().len(), NUM_EVENTS - 1024);
+        sleep(10 * TIMEOUT).await;
+    };
+    in_paused_time(async {
+        tokio::select! {
+            biased; // the connection first: the late loop then finds what there was room for
+            ended = serving => panic!("{ended:?}"),
+            () = peer => panic!("the peer was left"),
+            () = late_loop => {}
+        }
+    });
+}
+
 /// A peer that pings without end and reads no answer: what waits for it is bounded, and it is given up.
 #[test]
 fn answers_that_nobody_reads_do_not_pile_up() {
-    let server = Server::start(|mut socket, seen| {
+    const TOO_MANY_BYTES: usize = 1 << 19;
+    let (serving, pipe) = connection(Arc::new(inbox().0));
+    let peer = async {
+        let mut socket = accept_async(pipe).await.expect("a handshake");
         let ping = [&[0x89, 125][..], &[0; 125]].concat();
-        let pings = ping.repeat(512);
         let mut num_bytes = 0;
-        while socket.get_mut().write_all(&pings).is_ok() {
-            num_bytes += pings.len();
+        while num_bytes < TOO_MANY_BYTES && socket.get_mut().write_all(&ping).await.is_ok() {
+            num_bytes += ping.len();
         }
-        seen.send(num_bytes.to_string()).expect("the test listens");
-    });
-    let client = Client::connect_with(&server, Duration::from_millis(300), Duration::from_millis(300));
-    until(|| matches!(client.connection.inbox().standing(), Standing::Ended(_)));
-    let num_bytes: usize = server.next().parse().expect("a number");
-    // What the buffers of two sockets hold, and not what a loop can write in this time.
-    assert!(num_bytes < 64 << 20, "{num_bytes} bytes of pings were read");
+        num_bytes
+    };
+    let (ended, num_bytes) = in_paused_time(async { tokio::join!(serving, peer) });
+    assert!(num_bytes < TOO_MANY_BYTES, "more than both ends of the pipe and 1024 answers");
+    assert_eq!(ended, Ok(Ended::abnormal("no answer to a ping")));
 }

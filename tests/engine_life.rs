@@ -6,7 +6,6 @@ mod engine_support;
 use std::fs;
 use std::os::fd::AsFd;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use engine_support::{Client, Server, until};
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -36,7 +35,7 @@ fn the_engine_ends_with_its_last_connection() {
         for _ in 0..20 {
             let first = Client::connect(&server);
             let second = Client::connect(&server);
-            // A thread gives itself its name, once it runs.
+            // A thread has its name a moment after it was started.
             until(|| num_engine_threads() == num_threads);
             assert!(!Engine::set_num_threads(7), "not while it runs");
             drop(first);
@@ -56,8 +55,7 @@ fn a_loop_is_woken_by_one_engine_after_the_other() {
     let server = Server::start(|mut socket, _| while socket.read().is_ok() {});
     let mailbox = Arc::new(Mailbox::new().expect("two descriptors"));
     for _ in 0..200 {
-        let long = Duration::from_secs(30);
-        let client = Client::begin(&server, long, long, Arc::clone(&mailbox));
+        let client = Client::begin(&server, Arc::clone(&mailbox));
         until(|| is_readable(&mailbox));
         mailbox.collect();
         client.connection.abort("");

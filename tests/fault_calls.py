@@ -24,8 +24,9 @@ _QUESTION = speech("question-48k-stereo.wav")[0]
 # 24 kHz mono: noise, so that no part of it is like another.
 REPLY = Reply("As you say.", random.Random(9).randbytes(24 * 2 * 12 * _DELTA_MS))
 
-# How long the service may be silent, or take to answer a close, where a test waits for that.
-QUICK_S = TIMEOUT_S / 50
+# How long the service may be silent, or take to answer, where a test waits for that.
+QUICK_S = TIMEOUT_S / 10
+_ENDS_BY_TIME = ("ConnectTimeoutError", "SessionNotReadyError")
 GOES_ON, RECOVERS, WAITS, CLOSES = "goes on", "reconnects", "waits", "closes"
 _WARNING = {"type": "warning", "event_id": "event_w", "warning": {"message": "Mind the gap."}}
 
@@ -92,6 +93,7 @@ class Call:
     async def hold(self) -> str:
         """Leads the call from its beginning to its end. Returns what became of the session."""
         is_connecting = self.phase == "connecting"
+        ends_by_time = is_connecting and self.fault.connecting in _ENDS_BY_TIME
         self.sim = Simulator(
             audio_speed=10,
             delta_ms=_DELTA_MS,
@@ -104,7 +106,7 @@ class Call:
                 endpoint=self.sim.endpoint,
                 api_key=self.sim.api_key,
                 tools=[self.look_up],
-                connect_timeout_s=QUICK_S if is_connecting else TIMEOUT_S,
+                connect_timeout_s=QUICK_S if ends_by_time else TIMEOUT_S,
                 reconnect=ReconnectPolicy(
                     # A server that starts anew is away for longer than some attempts take.
                     max_attempts=6 if self.fault.restarts is None else 500,
@@ -152,6 +154,8 @@ class Call:
             assert self.log.all("closed") == [{"error": None}]
             return CLOSES
         outcome = await self._outcome(answer)
+        if answer is not None and self.fault.faults.error_every_events:
+            await self._end_errors()
         if outcome in (GOES_ON, RECOVERS):
             await self._check_alive()
         self._check_accounts()
@@ -168,14 +172,23 @@ class Call:
                     await self._say(_QUESTION[start : start + len(_FRAME)])
                     await asyncio.sleep(0.001)
             case "agent speaking":
-                answer = await self._ask("Speak to me.")
-                await until(lambda: len(self._ear.heard) > 0)
-                return answer
+                return await self._speaking()
             case "tool running":
                 answer = await self._ask("Look it up.")
                 await self._is_looking_up.wait()
                 return answer
         return None
+
+    async def _speaking(self) -> Answer:
+        """An answer that has begun to be heard, and of which most is still to be sent."""
+        sent = self.sim.connections[-1].sent
+        while True:
+            num_sent, num_heard = sent["response.audio.delta"], len(self._ear.heard)
+            answer = await self._ask("Speak to me.")
+            await until(lambda heard=num_heard: len(self._ear.heard) > heard)
+            if sent["response.audio.delta"] - num_sent <= 4:
+                return answer
+            await answer  # this machine stood still meanwhile: once more
 
     async def _strike(self, connection: Connection) -> None:
         self.sim.faults = self.fault.later
@@ -202,7 +215,8 @@ class Call:
         if self.fault.open in (GOES_ON, RECOVERS):
             return await self._survives(answer)
         lost = await self.model.wait_closed()
-        assert answer is None or answer.is_done, "whoever waits is let go"
+        if answer is not None:
+            await answer  # whoever waits is let go; what had come whole is heard first
         assert self.log.all("closed") == [{"error": str(lost)}]
         return described(lost)
 
@@ -218,6 +232,14 @@ class Call:
         await until(lambda: self.model._session.is_pause)
         assert self.model.session_ready
         return RECOVERS if self.model.stats()["reconnects"] else GOES_ON
+
+    async def _end_errors(self) -> None:
+        """The next, which comes by chance, could be taken for a refusal of the next turn."""
+        connection = self.sim.connections[-1]
+        connection.faults = Faults()
+        last = "the last of them"
+        await connection.send({"type": "error", "error": {"type": "server_error", "message": last}})
+        await self.log.wait_until(lambda: any(last in text for text in self.log.all("error")))
 
     async def _ask(self, text: str) -> Answer:
         self._texts.append(text)
@@ -274,13 +296,13 @@ def check_audio(model: AzureVoiceLive, log: EventLog) -> None:
     assert was_told == (stats["audio_dropped_ms"] > 0)
 
 
-def quick_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Silence is a loss after a short time."""
+def quick_times(monkeypatch: pytest.MonkeyPatch, quick_s: float = QUICK_S) -> None:
+    """Silence is a loss after that time."""
     from voicelane.transport import native, sdk
 
     for module in (native, sdk):
-        monkeypatch.setattr(module, "_HEARTBEAT_S", QUICK_S)
-        monkeypatch.setattr(module, "_CLOSE_TIMEOUT_S", QUICK_S)
+        monkeypatch.setattr(module, "HEARTBEAT_S", quick_s)
+        monkeypatch.setattr(module, "CLOSE_TIMEOUT_S", quick_s)
 
 
 def described(error: BaseException | None) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -40,7 +39,6 @@ class Browser:
         self._kind = kind
         self.told: list[dict[str, Any]] = []
         self.heard = bytearray()
-        self.heard_at_s: list[tuple[float, int]] = []
 
     async def say(self, **message: Any) -> None:
         await self.websocket.send_str(json.dumps(message))
@@ -55,7 +53,6 @@ class Browser:
             message = await self.websocket.receive()
         if message.type is WSMsgType.BINARY:
             self.heard += message.data
-            self.heard_at_s.append((time.monotonic(), len(message.data)))
             return None
         if message.type is not WSMsgType.TEXT:
             raise ConnectionError(f"closed by {self.websocket.close_code}")
@@ -110,11 +107,12 @@ class Server:
 
 @asynccontextmanager
 async def gateway(
-    *, tools: Any = (), replies: Any = None, audio_speed: float = 50.0, **settings: Any
+    *, tools: Any = (), replies: Any = None, service_port: int = 0, **settings: Any
 ) -> AsyncIterator[Server]:
     if replies is None:
         replies = [Reply("Hello.", pcm) for pcm in SAID]
-    async with Simulator(replies=replies, audio_speed=audio_speed) as sim, ClientSession() as http:
+    simulator = Simulator(replies=replies, audio_speed=50.0, port=service_port)
+    async with simulator as sim, ClientSession() as http:
         requests: list[CallRequest] = []
         calls: list[AzureVoiceLive] = []
 

@@ -23,8 +23,9 @@ fn exact(taps: &[f32], frames: &[f32]) -> (f64, f64) {
 }
 
 #[test]
-fn the_best_is_one_of_those_at_hand() {
-    assert_eq!(Isa::available().first(), Some(&Isa::PORTABLE));
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+fn the_best_has_vectors() {
+    assert_ne!(Isa::best(), Isa::PORTABLE);
     assert_eq!(Isa::available().last(), Some(&Isa::best()));
 }
 
@@ -117,7 +118,7 @@ fn downmix_is_the_same_everywhere() {
 }
 
 #[test]
-fn frames_are_dealt_out_to_the_streams_in_turn() {
+fn deinterleave_gives_the_streams_their_frames_in_turn() {
     for isa in Isa::available() {
         for (num_channels, num_streams) in
             (1..=3).flat_map(|channels| (1..=12).map(move |streams| (channels, streams)))
@@ -129,7 +130,7 @@ fn frames_are_dealt_out_to_the_streams_in_turn() {
                 isa.downmix(&pcm, num_channels, &mut mono);
                 let mut line = vec![-1.0; num_streams * stream_len];
                 let mut expected = line.clone();
-                isa.deal_out(&pcm, num_channels, at, num_streams, &mut line);
+                isa.deinterleave(&pcm, num_channels, at, num_streams, &mut line);
                 for (i, &frame) in (at..).zip(&mono) {
                     expected[i % num_streams * stream_len + i / num_streams] = frame;
                 }

@@ -51,6 +51,7 @@ async def neighbour() -> AsyncIterator[None]:
                 await talking
             finally:
                 talking.cancel()
+                await asyncio.wait({talking})
         assert len(sim.connections) == 1, "it was lost"
 
 

@@ -1,23 +1,10 @@
 //! What a consumer hears, and what it is told of it.
 
+mod playback_support;
+
+use playback_support::{buffer, mono, read};
 use voicelane::Error;
-use voicelane::playback::{
-    PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackPosition, PlaybackReader, PlaybackWriter,
-};
-
-fn buffer(config: PlaybackConfig) -> (PlaybackWriter, PlaybackReader, PlaybackControl) {
-    PlaybackBuffer::with_config(config).expect("a valid configuration")
-}
-
-fn mono() -> (PlaybackWriter, PlaybackReader, PlaybackControl) {
-    buffer(PlaybackConfig::default())
-}
-
-fn read(reader: &mut PlaybackReader, frames: usize) -> (usize, Vec<i16>) {
-    let mut samples = vec![i16::MAX; frames * reader.output_channels()];
-    let real = reader.read_into(&mut samples);
-    (real, samples)
-}
+use voicelane::playback::{PlaybackBuffer, PlaybackConfig, PlaybackPosition};
 
 fn ramp(frames: usize) -> Vec<i16> {
     (0..frames).map(|n| (n % 30_000) as i16 + 1).collect()

@@ -1,21 +1,10 @@
 //! Playback against the simplest models there are, over any sequence of steps.
 
+mod playback_support;
+
+use playback_support::{buffer, mono, read};
 use proptest::prelude::*;
-use voicelane::playback::{PlaybackBuffer, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
-
-fn buffer(config: PlaybackConfig) -> (PlaybackWriter, PlaybackReader, PlaybackControl) {
-    PlaybackBuffer::with_config(config).expect("a valid configuration")
-}
-
-fn mono() -> (PlaybackWriter, PlaybackReader, PlaybackControl) {
-    buffer(PlaybackConfig::default())
-}
-
-fn read(reader: &mut PlaybackReader, frames: usize) -> (usize, Vec<i16>) {
-    let mut samples = vec![i16::MAX; frames * reader.output_channels()];
-    let real = reader.read_into(&mut samples);
-    (real, samples)
-}
+use voicelane::playback::PlaybackConfig;
 
 #[derive(Debug, Clone)]
 enum Step {

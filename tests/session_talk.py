@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from voicelane import (
-    AzureVoiceLive,
-)
-from voicelane.simulator import Simulator
+from support import reply_pcm
+from voicelane import AzureVoiceLive
+from voicelane.simulator import Reply, Simulator
 
 SILENCE = bytes(960 * 4)
+# Still being sent, also at 20 times the pace of speech, when a machine that stood still goes on.
+ENDLESS = Reply("And so on.", 60 * reply_pcm(0))
 
 
 def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import aiohttp
 
+from support import TIMEOUT_S
 from voicelane.simulator import Reply, Simulator
 from voicelane.simulator.responder import Voice
 
-TIMEOUT_S = 5.0 * float(os.environ.get("VOICELANE_TEST_TIMEOUT_SCALE", "1"))
 QUERY = {"api-version": "2026-07-15", "model": "gpt-realtime"}
 PHRASES = Voice().bundled
 SPEECH = PHRASES[2].pcm

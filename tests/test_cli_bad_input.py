@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import importlib
 import re
 import socket
@@ -27,11 +26,13 @@ from cli_support import (
     wav_bytes,
     write_wav,
 )
-from support import service
+from support import deaf_port, service
 from voicelane import __version__
 from voicelane.cli import ExitCode, main
 from voicelane.cli.audio_file import AudioInput
 from voicelane.cli.exit_codes import CommandError
+from voicelane.cli.service import Service
+from voicelane.errors import SessionNotReadyError
 from voicelane.simulator import Faults, Reply, Simulator, ToolCall
 
 FAST = ("--fast", "-o")
@@ -262,10 +263,9 @@ async def test_entra_without_anybody_signed_in(tmp_path: Path, question: Path) -
 
 
 async def test_an_endpoint_where_nobody_listens(tmp_path: Path, question: Path) -> None:
-    with closing(socket.create_server(("127.0.0.1", 0))) as taken:
-        port = taken.getsockname()[1]
-    environment = calling(f"ws://127.0.0.1:{port}")
-    ended = await voicelane("talk", question, *FAST, tmp_path / "r.wav", **environment)
+    with deaf_port() as port:
+        environment = calling(f"ws://127.0.0.1:{port}")
+        ended = await voicelane("talk", question, *FAST, tmp_path / "r.wav", **environment)
     assert ended.exit_code == ExitCode.NO_ANSWER
     assert f"cannot reach 127.0.0.1:{port}" in ended.error
 
@@ -289,14 +289,9 @@ async def test_an_endpoint_that_accepts_and_says_nothing(tmp_path: Path, questio
     assert "did not answer within 0.2 s" in ended.error
 
 
-async def test_a_service_that_never_starts_the_session(tmp_path: Path, question: Path) -> None:
-    async with Simulator(api_key=API_KEY, faults=Faults(accept_silently=True)) as simulator:
-        ended = await voicelane(
-            *("talk", question, *FAST, tmp_path / "r.wav", "--connect-timeout", "0.5"),
-            **calling(simulator.endpoint),
-        )
-    assert ended.exit_code == ExitCode.NO_ANSWER
-    assert "ready" in ended.error
+def test_a_session_that_does_not_start_is_no_answer() -> None:
+    failure = Service("wss://voice.test", "key").not_connected(SessionNotReadyError("not ready"))
+    assert (failure.exit_code, str(failure)) == (ExitCode.NO_ANSWER, "not ready")
 
 
 @pytest.mark.parametrize(
@@ -371,49 +366,19 @@ def service_that(*events: dict[str, Any]) -> AbstractAsyncContextManager[str]:
     return service(talk)
 
 
-CREATED = {"type": "response.created", "response": {"id": "r"}}
-DELTA = {
-    "type": "response.audio.delta",
-    "response_id": "r",
-    "item_id": "a",
-    "output_index": 0,
-    "content_index": 0,
-    "delta": base64.b64encode(REPLIES[0][:9600]).decode(),
-}
-ERROR = {"type": "failed", "error": {"message": "no capacity"}}
-
-
-def done(status: str, details: object = None) -> dict[str, Any]:
-    response = {"id": "r", "status": status, "status_details": details}
-    return {"type": "response.done", "response": response}
-
-
-@pytest.mark.parametrize(
-    ("events", "reason", "kept_bytes"),
-    [
-        ([], "no reply within 0.4 s; no reply audio was received", 0),
-        ([CREATED, DELTA], "no reply within 0.4 s; 0.20 s of reply written to", 9600),
-        ([CREATED, done("cancelled")], "no reply within 0.4 s; no reply audio was received", 0),
-        (
-            [CREATED, done("failed", ERROR)],
-            "the reply to turn 1 failed; last error: Azure Voice",
-            0,
-        ),
-    ],
-    ids=["silent", "stalled", "cancelled", "failed"],
-)
-async def test_a_turn_without_a_whole_reply(
-    tmp_path: Path, question: Path, events: list[dict[str, Any]], reason: str, kept_bytes: int
-) -> None:
-    reply = tmp_path / "reply.wav"
-    async with service_that(*events) as endpoint:
+async def test_a_reply_that_fails_is_no_reply(tmp_path: Path, question: Path) -> None:
+    details = {"type": "failed", "error": {"message": "no capacity"}}
+    failed = {"id": "r", "status": "failed", "status_details": details}
+    async with service_that(
+        {"type": "response.created", "response": {"id": "r"}},
+        {"type": "response.done", "response": failed},
+    ) as endpoint:
         ended = await voicelane(
-            *("talk", question, *FAST, reply, "--reply-timeout", "0.4"), **calling(endpoint)
+            *("talk", question, *FAST, tmp_path / "reply.wav"), **calling(endpoint)
         )
     assert ended.exit_code == ExitCode.NO_REPLY
-    assert ended.error.startswith(reason)
-    assert (read_reply(reply) if kept_bytes else b"") == REPLIES[0][:kept_bytes]
-    assert reply.exists() == bool(kept_bytes)
+    assert ended.error.startswith("the reply to turn 1 failed; last error: Azure Voice")
+    assert not names_in(tmp_path, "reply*")
 
 
 async def test_a_damaged_file_ends_the_call_and_keeps_the_reply(tmp_path: Path) -> None:

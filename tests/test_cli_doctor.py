@@ -13,7 +13,7 @@ import pytest
 
 from certificates import Authority
 from cli_support import API_KEY, calling, voicelane
-from support import TIMEOUT_S, service
+from support import TIMEOUT_S, deaf_port, service
 from voicelane import __version__, errors
 from voicelane.cli import ExitCode
 from voicelane.cli.doctor import Report
@@ -145,9 +145,8 @@ async def test_a_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 async def test_nobody_at_the_port() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    checks = await checks_of(f"ws://127.0.0.1:{port}")
+    with deaf_port() as port:
+        checks = await checks_of(f"ws://127.0.0.1:{port}")
     assert [*checks] == ["dns", "tcp"]
     assert checks["tcp"].exit_code == ExitCode.NO_ANSWER
     assert "firewall" in checks["tcp"].advice
@@ -175,10 +174,9 @@ async def test_a_certificate_and_its_trust(tmp_path: Path) -> None:
 
 
 async def test_through_a_proxy_the_session_alone_is_tried() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    proxy = {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "NO_PROXY": ""}
-    ended = await voicelane("doctor", "--json", **proxy, **calling("wss://voice.test"))
+    with deaf_port() as port:
+        proxy = {"HTTPS_PROXY": f"http://127.0.0.1:{port}", "NO_PROXY": ""}
+        ended = await voicelane("doctor", "--json", **proxy, **calling("wss://voice.test"))
     assert ended.exit_code == ExitCode.NO_ANSWER
     packages, session = json.loads(ended.stdout)["checks"]
     assert (packages["name"], session["name"]) == ("packages", "session")

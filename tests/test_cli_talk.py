@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from aiohttp import WSMsgType, web
 
 from cli_support import (
     API_KEY,
@@ -26,6 +28,7 @@ from cli_support import (
     voicelane,
     write_wav,
 )
+from support import TIMEOUT_S, environment, service
 from voicelane.cli import ExitCode
 from voicelane.simulator import Reply, Simulator
 
@@ -80,7 +83,7 @@ async def test_real_time_is_real_time(tmp_path: Path, question: Path) -> None:
     assert read_reply(tmp_path / "reply.wav") == SHORT_REPLY.pcm
     # 0.4 s of speech, 0.5 s of silence that ends the turn, 0.5 s of reply.
     assert summary["wall_s"] >= 1.4
-    assert sent_s == pytest.approx(summary["wall_s"], abs=0.5), "silence follows the file's end"
+    assert 0.9 <= sent_s <= summary["wall_s"], "silence follows the file's end, no faster than time"
     assert 0 <= summary["first_reply_ms"]["p50"] <= summary["first_reply_ms"]["max"]
 
 
@@ -146,7 +149,8 @@ def best_correlation(heard: np.ndarray, said: np.ndarray) -> float:
 async def test_a_later_turn_is_answered_to_its_end(tmp_path: Path) -> None:
     turn = speech(0.6) + bytes(48 * 700)
     path = write_wav(tmp_path / "two_turns.wav", turn + turn)
-    replies = [Reply("First.", REPLIES[0] * 10), Reply("Second.", REPLIES[3])]
+    # A minute, at the simulator's pace: it is not over before the second turn.
+    replies = [Reply("First.", REPLIES[0] * 100), Reply("Second.", REPLIES[3])]
     async with Simulator(api_key=API_KEY, replies=replies) as simulator:
         ended = await voicelane(
             *("talk", path, "-o", tmp_path / "reply.wav", "--fast", "--json"),
@@ -210,7 +214,7 @@ async def test_what_the_session_is_asked_for(tmp_path: Path, question: Path) -> 
 
 
 async def test_ctrl_c_keeps_the_reply_so_far(tmp_path: Path, question: Path) -> None:
-    long_reply = Reply("A long story.", REPLIES[0] * 20)
+    long_reply = Reply("A long story.", REPLIES[0] * 100)
     async with (
         Simulator(api_key=API_KEY, replies=[long_reply]) as simulator,
         started(
@@ -248,11 +252,32 @@ async def test_ctrl_c_while_connecting(question: Path, signum: signal.Signals) -
 
 
 async def test_a_reader_that_goes_away_ends_the_run(tmp_path: Path, question: Path) -> None:
-    command = f"{sys.executable} -m voicelane talk {question} -o {tmp_path / 'reply.wav'} --fast"
-    shell = f"{{ {command}; echo exit $? >&2; }} | head -n 1"
-    ended = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=True)  # noqa: ASYNC221
-    assert "embedded simulator" in ended.stdout
-    assert ended.stderr == f"exit {ExitCode.PIPE_CLOSED}\n"
+    is_gone = asyncio.Event()
+
+    async def speak(websocket: web.WebSocketResponse) -> None:
+        await websocket.receive()  # session.update
+        await is_gone.wait()
+        await websocket.send_json({"type": "session.updated", "session": {"id": "s"}})
+        await websocket.send_json({"type": "input_audio_buffer.speech_started", "item_id": "i"})
+        while (await websocket.receive()).type is WSMsgType.TEXT:
+            pass
+
+    read_end, write_end = os.pipe()
+    async with service(speak) as endpoint:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "voicelane", "talk", question, "-o", tmp_path / "reply.wav"),
+            *("--connect-timeout", str(TIMEOUT_S)),
+            stdout=write_end,
+            stderr=subprocess.PIPE,
+            env=environment(**calling(endpoint)),
+        )
+        os.close(write_end)
+        first_line = await asyncio.to_thread(os.read, read_end, 1000)
+        os.close(read_end)
+        is_gone.set()
+        _, stderr = await process.communicate()
+    assert first_line.decode() == f"talking to {endpoint}\n"
+    assert (process.returncode, stderr) == (ExitCode.PIPE_CLOSED, b"")
 
 
 async def test_output_does_not_depend_on_the_encoding(tmp_path: Path, question: Path) -> None:

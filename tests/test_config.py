@@ -11,26 +11,10 @@ from typing import Any
 import pytest
 from azure.ai.voicelive import models
 
+from config_talk import CASCADED, added, update
 from support import EventLog, beside_client_1_3
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, config
 from voicelane.simulator import Simulator
-
-CASCADED = "gpt-4.1"
-
-
-def update(model: str = "gpt-realtime", **settings: Any) -> dict[str, Any]:
-    return AzureVoiceLiveConfig(**settings).session_update(model=model, instructions="x")
-
-
-def added(**settings: Any) -> dict[str, Any]:
-    """What these settings add to, or change in, what is sent anyway."""
-    usual = update(CASCADED)
-    return {
-        key: value
-        for key, value in update(CASCADED, **settings).items()
-        if key not in usual or usual[key] != value
-    }
-
 
 # --- the original's fields ---------------------------------------------------------------------
 

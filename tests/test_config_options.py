@@ -8,24 +8,8 @@ from typing import Any
 import pytest
 from azure.ai.voicelive import models
 
-from voicelane import AzureVoiceLiveConfig, config
-
-CASCADED = "gpt-4.1"
-
-
-def update(model: str = "gpt-realtime", **settings: Any) -> dict[str, Any]:
-    return AzureVoiceLiveConfig(**settings).session_update(model=model, instructions="x")
-
-
-def added(**settings: Any) -> dict[str, Any]:
-    """What these settings add to, or change in, what is sent anyway."""
-    usual = update(CASCADED)
-    return {
-        key: value
-        for key, value in update(CASCADED, **settings).items()
-        if key not in usual or usual[key] != value
-    }
-
+from config_talk import CASCADED, added, update
+from voicelane import config
 
 SPEECH = {"temperature": 0.4, "custom_lexicon_url": "https://lexicon", "locale": "en-GB",
           "custom_text_normalization_url": "https://normal", "prefer_locales": ["en-GB", "es-ES"],

@@ -10,14 +10,9 @@ from azure.ai.voicelive import models
 from hypothesis import given
 from hypothesis import strategies as st
 
+from config_talk import update
 from voicelane import AzureVoiceLiveConfig, config
 
-
-def update(model: str = "gpt-realtime", **settings: Any) -> dict[str, Any]:
-    return AzureVoiceLiveConfig(**settings).session_update(model=model, instructions="x")
-
-
-LONG = "x" * 600
 BAD: list[tuple[dict[str, Any], type[Exception]]] = [
     ({"voice": ""}, ValueError),
     ({"voice": None}, TypeError),

@@ -25,6 +25,7 @@ import yaml
 import voicelane
 from documents import PAGES, ROOT, Block, anchors, blocks, commands, links, read
 from public_names import public_names, unexplained
+from support import TIMEOUT_S
 from voicelane import cli
 from voicelane.config import AzureVoiceLiveConfig
 from voicelane.simulator import Simulator, read_scenario
@@ -68,9 +69,11 @@ def account() -> Iterator[dict[str, str]]:
 
     thread = threading.Thread(target=asyncio.run, args=(serve(),))
     thread.start()
-    yield started.result(10)
-    stop.set_result(None)
-    thread.join()
+    try:
+        yield started.result(TIMEOUT_S)
+    finally:
+        stop.set_result(None)
+        thread.join()
 
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=str)
@@ -142,7 +145,7 @@ def test_every_setting_has_an_example() -> None:
 
 # --- commands --------------------------------------------------------------------------------------
 
-MAKE_TARGETS = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
+MAKE_TARGETS = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.M))
 EXTRAS = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
 
 
@@ -233,10 +236,11 @@ def test_pictures_are_well_formed() -> None:
         ElementTree.parse(picture)
 
 
-def test_every_page_is_in_the_navigation() -> None:
-    navigation = (ROOT / "mkdocs.yml").read_text()
-    pages = [page for page in PAGES if page.parts[0] == "docs"]
-    assert [str(page) for page in pages if str(page) not in navigation] == []
+def test_every_page_is_once_in_the_navigation() -> None:
+    navigation = re.findall(r": (\S+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.M)
+    pages = {str(page) for page in PAGES if page.parts[0] == "docs"}
+    assert pages - set(navigation) == set()
+    assert len(navigation) == len(set(navigation))
 
 
 # --- public names ----------------------------------------------------------------------------------

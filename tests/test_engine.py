@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
 import textwrap
 from collections.abc import Iterator
-from contextlib import suppress
-from pathlib import Path
 
 import pytest
 
-from support import TIMEOUT_S, until
+from left_behind import threads
+from support import TIMEOUT_S, environment, until
 from voicelane import AzureVoiceLive, configure_engine
 from voicelane.simulator import Simulator
 
@@ -26,11 +24,7 @@ def as_before() -> Iterator[None]:
 
 
 def engine_threads() -> list[str]:
-    names = []
-    for comm in Path("/proc/self/task").glob("*/comm"):
-        with suppress(OSError):  # it ended meanwhile
-            names.append(comm.read_text().strip())
-    return sorted(name for name in names if name.startswith("voicelane-"))
+    return sorted(name for name in threads() if name.startswith("voicelane-"))
 
 
 async def test_it_has_as_many_threads_as_were_asked_for_and_none_without_sessions() -> None:
@@ -44,7 +38,8 @@ async def test_it_has_as_many_threads_as_were_asked_for_and_none_without_session
         ]
         for model in models:
             await model.connect()
-        assert engine_threads() == ["voicelane-0", "voicelane-1", "voicelane-2"]
+        # A thread gives itself its name.
+        await until(lambda: engine_threads() == ["voicelane-0", "voicelane-1", "voicelane-2"])
         with pytest.raises(RuntimeError, match="got an engine that runs"):
             configure_engine(threads=2)
         configure_engine(threads=3)  # which it has
@@ -80,12 +75,10 @@ async def test_without_descriptors_there_is_a_clear_error(left: int) -> None:
             await model.aclose()
         asyncio.run(main())
     """
-    environment = {**os.environ, "VOICELANE_TRANSPORT": "native"}
-    environment.pop("PYTHONASYNCIODEBUG", None)  # which says more than this
     async with Simulator() as sim:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-W", "ignore", "-c", textwrap.dedent(program), sim.endpoint),
-            env=environment,
+            env=environment(VOICELANE_TRANSPORT="native"),
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )

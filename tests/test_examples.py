@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from aiohttp import ClientSession
 
-from cli_support import running
-from support import environment, reply_pcm
+from cli_support import calling, running
+from support import TIMEOUT_S, deaf_port, environment, reply_pcm
 from voicelane.gateway.close_codes import CloseCode
 
 ROOT = Path(__file__).parent.parent
@@ -33,7 +33,10 @@ EXAMPLES = {
         ["--sessions", "5"],
         "\nand 3.1 s or more heard of each agent\n",
     ),
-    "phone_bridge.py": ([], "hung up, the gateway closed with 1000\nreply.wav: "),
+    "phone_bridge.py": (
+        ["--token", "secret"],
+        "hung up, the gateway closed with 1000\nreply.wav: ",
+    ),
     "push_to_talk.py": ([], "\nagent: Hello, I can hear you well. How can I help?\n"),
     "reconnect.py": ([], "[told again] user: My name is Ada.\n"),
     "standalone.py": ([], "heard 3.1 s of the agent"),
@@ -66,7 +69,14 @@ def test_each_is_tested_and_in_the_table() -> None:
 def test_they_run(tmp_path: Path) -> None:
     def run(name: str) -> subprocess.CompletedProcess[bytes]:
         command = [*PYTHON, FOLDER / name, *EXAMPLES[name][0]]
-        return subprocess.run(command, capture_output=True, check=False, timeout=50, cwd=tmp_path)
+        return subprocess.run(
+            command,
+            capture_output=True,
+            check=False,
+            cwd=tmp_path,
+            env=environment(),
+            timeout=6 * TIMEOUT_S,  # pytest's own does not reach the threads
+        )
 
     with ThreadPoolExecutor(len(EXAMPLES)) as pool:  # they wait for a loudspeaker, most of the time
         runs = dict(zip(EXAMPLES, pool.map(run, EXAMPLES), strict=True))
@@ -91,18 +101,17 @@ def test_help(
 
 
 def test_what_goes_wrong_is_said_without_a_traceback(tmp_path: Path) -> None:
-    nobody = environment(
-        AZURE_VOICE_LIVE_ENDPOINT="ws://127.0.0.1:1", AZURE_VOICE_LIVE_API_KEY="key"
-    )
     command = [*PYTHON, FOLDER / "text_only.py"]
-    run = subprocess.run(command, capture_output=True, check=False, env=nobody, text=True)
+    with deaf_port() as port:
+        nobody = environment(**calling(f"ws://127.0.0.1:{port}"))
+        run = subprocess.run(command, capture_output=True, check=False, env=nobody, text=True)
     assert run.returncode == 1
-    assert run.stderr.splitlines()[-1].startswith("ConnectError: cannot reach 127.0.0.1:1: ")
+    assert run.stderr.splitlines()[-1].startswith(f"ConnectError: cannot reach 127.0.0.1:{port}: ")
     assert "Traceback" not in run.stderr
 
     (tmp_path / "song.wav").write_bytes(b"no audio")
     command = [*PYTHON, FOLDER / "wav_batch.py", tmp_path / "song.wav", "--output", tmp_path]
-    run = subprocess.run(command, capture_output=True, check=False, text=True)
+    run = subprocess.run(command, capture_output=True, check=False, env=environment(), text=True)
     assert run.returncode == 1
     assert "song.wav: Error: file does not start with RIFF id" in run.stdout
     assert run.stderr == "1 of 1 files have no answer\n"
@@ -142,7 +151,26 @@ async def test_a_telephone_calls_an_application_with_a_gateway_in_it() -> None:
 def test_the_tests_of_an_agent_pass() -> None:
     command = [*(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")]
     run = subprocess.run(
-        [*command, FOLDER / "agent_tests"], capture_output=True, check=False, text=True, cwd=ROOT
+        [*command, FOLDER / "agent_tests"],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env=environment(),
+        text=True,
     )
     assert run.returncode == 0, run.stdout
     assert "1 passed" in run.stdout
+
+
+async def test_a_bridge_says_why_it_has_no_call() -> None:
+    async with running(
+        *PYTHON, FOLDER / "phone_server.py", "--port", 0, "--token", "secret"
+    ) as server:
+        url = (await server.line_with("http://")).partition(",")[0]
+        bridge = (*PYTHON, FOLDER / "phone_bridge.py", "--url")
+        async with running(*bridge, f"{url}/voice", "--token", "wrong") as call:
+            ended = await call.end()
+        assert (ended.exit_code, ended.stderr) == (1, "the gateway ended the call with 4401\n")
+        async with running(*bridge, f"{url}/nowhere") as call:
+            ended = await call.end()
+        assert (ended.exit_code, ended.stderr[:27]) == (1, "WSServerHandshakeError: 404")

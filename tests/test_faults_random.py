@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 import pytest
 
-from fault_calls import QUICK_S, REPLY, Ear, check_audio, described, quick_times
+from fault_calls import REPLY, Ear, check_audio, described, quick_times
 from neighbour import nothing_left
 from support import TIMEOUT_S, EventLog
 from voicelane import AzureVoiceLive, ReconnectPolicy
@@ -17,13 +18,15 @@ from voicelane.simulator import Faults, Simulator
 
 FIRST, LAST = (int(seed) for seed in os.environ.get("VOICELANE_SEEDS", "1-20").split("-"))
 _AT_ONCE = 20
+# A slow machine may lose a connection by it: that is one fault more.
+_QUICK_S = TIMEOUT_S / 150
 
 
-@pytest.mark.timeout(60 + LAST - FIRST)
+@pytest.mark.timeout(300 + LAST - FIRST)
 async def test_a_session_recovers_or_ends_with_one_error(
     monkeypatch: pytest.MonkeyPatch, record_property: Callable[[str, object], None]
 ) -> None:
-    quick_times(monkeypatch)
+    quick_times(monkeypatch, _QUICK_S)
     told = []
     for start in range(FIRST, LAST + 1, _AT_ONCE):
         seeds = range(start, min(start + _AT_ONCE, LAST + 1))
@@ -52,7 +55,7 @@ async def talk(faults: Faults) -> str:
             model="m",
             endpoint=sim.endpoint,
             api_key=sim.api_key,
-            connect_timeout_s=5 * QUICK_S,
+            connect_timeout_s=5 * _QUICK_S,
             reconnect=ReconnectPolicy(first_delay_s=0.001, max_delay_s=0.01),
         )
         log, ear = EventLog(model), Ear(model)
@@ -77,10 +80,8 @@ async def turns(model: AzureVoiceLive, log: EventLog) -> str:
                 answer = await model.send_text_message(text)
             except VoiceLiveError:
                 break  # it has ended
-            heard = asyncio.ensure_future(answer._wait())
-            await asyncio.wait({heard, ends}, return_when=asyncio.FIRST_COMPLETED)
-            assert answer.is_done, "whoever waits is let go"
-            await asyncio.gather(heard, return_exceptions=True)
+            with suppress(VoiceLiveError):  # it was refused
+                await answer  # whoever waits is let go; what had come whole is heard first
         check_audio(model, log)
         losses = [e.error for e in log.all("error") if described(e.error).startswith("Connection")]
         num_reconnects = len(log.all("reconnected"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 
 import pytest
@@ -37,20 +38,9 @@ async def test_a_typed_question_is_answered_in_voice() -> None:
         assert said[1]["text"] == "Hello."
 
 
-async def test_audio_comes_at_the_pace_of_a_speaker() -> None:
-    async with gateway() as server, server.call() as browser:
-        await browser.say(type="text", text="Hello?")
-        await browser.until("state", lambda told: told["state"] == "speaking")
-        await browser.until("state", lambda told: told["state"] == "listening")
-        started_s, sent = browser.heard_at_s[0][0], 0
-        for at_s, num_bytes in browser.heard_at_s:
-            sent += num_bytes
-            # The lead, and what the machine was late by at the beginning.
-            assert sent / 48_000 - (at_s - started_s) < 0.160 + 0.100
-
-
 async def test_speech_is_heard_and_answered() -> None:
     async with gateway() as server, server.call() as browser:
+        began_s = time.monotonic()
         await speak(browser, 0.8)
         await browser.say(type="mute", muted=True)  # which ends the turn
         await browser.until("state", lambda told: told["state"] == "user_speaking")
@@ -58,7 +48,7 @@ async def test_speech_is_heard_and_answered() -> None:
         # Nothing was being played: there is nothing to clear.
         assert browser.all("clear") == []
         latency = await browser.until("latency")
-        assert 0 <= latency["first_audio_ms"] < 5000
+        assert 0 <= latency["first_audio_ms"] <= (time.monotonic() - began_s) * 1000 + 1
         await browser.until("state", lambda told: told["state"] == "listening")
         assert bytes(browser.heard) == SAID[0]
 
@@ -72,14 +62,15 @@ async def test_an_interrupt_clears_and_tells_the_service_what_was_heard() -> Non
         server.call() as browser,
     ):
         await browser.say(type="text", text="Hello?")
+        # With the end of its text the whole answer was received: it is known what share of it was heard.
+        await browser.until("transcript", lambda told: told["is_final"] and told["role"] == "agent")
         while len(browser.heard) < 48_000 // 2:
             await browser.step()
-        # The whole answer was received: it is known what share of it was heard.
-        playback = server.calls[0].playback
-        await until(lambda: playback.stats()["written_frames"] == len(LONG.pcm) // 2)
+        reported_s = time.monotonic()
         await browser.say(type="played", clear=0, frames=6_000)
         await browser.say(type="interrupt")
         clear = await browser.until("clear")
+        since_ms = (time.monotonic() - reported_s) * 1000
         heard = len(browser.heard)
         assert clear["clear"] == 1
         await browser.say(type="ping", id=7)
@@ -89,7 +80,7 @@ async def test_an_interrupt_clears_and_tells_the_service_what_was_heard() -> Non
         await until(lambda: received[-1]["type"] == "conversation.item.truncate")
         # 250 ms (both figures are rounded), and what the clock says was played since that report.
         heard_ms = received[-1]["audio_end_ms"]
-        assert 248 <= heard_ms < 400
+        assert 248 <= heard_ms <= 252 + since_ms
         # The whole text was told long before; what the page keeps of it is what was heard.
         assert [told["text"] for told in browser.all("transcript")][-1] == TALE
         [cut] = browser.all("transcript_cut")

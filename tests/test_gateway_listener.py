@@ -13,6 +13,7 @@ from aiohttp import ClientConnectorError, ClientSession, web
 
 from gateway_support import SAID, Browser
 from neighbour import nothing_left
+from ports import reserved_port
 from support import until
 from voicelane import AzureVoiceLive
 from voicelane.gateway import GATEWAY, CallRequest, Gateway, GatewaySettings, create_app
@@ -32,11 +33,8 @@ async def clean() -> AsyncIterator[None]:
 
 @pytest.fixture
 def port() -> Iterator[int]:
-    """One that is free to be shared."""
-    with socket.socket() as holder:
-        holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        holder.bind(("127.0.0.1", 0))
-        yield holder.getsockname()[1]
+    with reserved_port(is_shared=True) as port:
+        yield port
 
 
 class Member:
@@ -133,6 +131,37 @@ async def test_one_that_drains_keeps_its_calls_and_gets_no_more(port: int) -> No
             assert not draining.done()
             await kept.websocket.close()
             await draining
+
+
+async def test_it_stops_while_it_opens_its_socket(
+    port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, go_on = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    create_server = loop.create_server
+
+    async def slow(*args: Any, **options: Any) -> asyncio.Server:
+        server = await create_server(*args, **options)
+        opened.set()
+        await go_on.wait()
+        return server
+
+    async with (
+        Simulator() as sim,
+        member(sim, port, max_calls=1) as only,
+        callers(port) as some,
+    ):
+        call = await some.call()
+        await until(lambda: not only.listener.is_listening)
+        monkeypatch.setattr(loop, "create_server", slow)
+        await call.websocket.close()
+        await opened.wait()
+        stopping = asyncio.create_task(only.listener.stop())
+        await asyncio.sleep(0)
+        go_on.set()
+        await stopping
+        with pytest.raises(ClientConnectorError):
+            await some.call()
 
 
 async def test_a_port_of_another_program_is_refused() -> None:

@@ -1,8 +1,9 @@
-"""Audio and events that come at the same moment, in the orders in which they can."""
+"""A call by a clock of the test's own: its pace, and audio and events that come at the same moment."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 from array import array
 from collections.abc import Callable
 from typing import Any, cast
@@ -74,7 +75,8 @@ class Client:
         settings = GatewaySettings()
         request = CallRequest("browser", settings.voices[0], settings.turn_detections[0], 48_000)
         session = cast(AzureVoiceLive, self.session)
-        parts = CallParts(session, self._outbox, request, settings, GatewayMetrics())
+        self.metrics = GatewayMetrics()
+        parts = CallParts(session, self._outbox, request, settings, self.metrics)
         self._call = BrowserCall(parts)
         self._now_s = asyncio.get_running_loop().time()
 
@@ -85,6 +87,24 @@ class Client:
     async def told(self, count: int) -> list[str | bytes]:
         self.session.catch_up()  # the loop has its turn
         return await taken(self._websocket, self._outbox, count)
+
+
+async def test_audio_comes_at_the_pace_of_a_speaker() -> None:
+    client = Client()
+    spoken = array("h", range(24_000)).tobytes()
+    client.session.playback.write(spoken)
+    client.tick()
+    state, heard = await client.told(2)
+    assert state == "state"
+    sent_ms = [len(heard) / 48]
+    for late_s in (0.04, 0.04, 0.04, 1.0, 0.04):
+        client.tick(after_s=late_s)
+        [more] = await client.told(1)
+        sent_ms.append(len(more) / 48)
+        heard += more  # type: ignore[operator]
+    # The lead, then what was played of it; after a second without a turn the lead again, and no more.
+    assert sent_ms == pytest.approx([160, 40, 40, 40, 160, 40], abs=0.1)
+    assert spoken.startswith(heard)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -118,3 +138,7 @@ async def test_the_end_of_the_question_is_told_before_the_answer() -> None:
     client.session.playback.write(pcm(1_000, 100))
     client.tick()
     assert await client.told(4) == ["state", "latency", "state", pcm(1_000, 100)]
+    [took_s] = re.findall(
+        rb"voicelane_gateway_first_audio_seconds_sum (\S+)", client.metrics.text()
+    )
+    assert float(took_s) >= 0, "told in the course of a turn, it is later than the turn's time"

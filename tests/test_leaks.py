@@ -10,10 +10,9 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
 
 from left_behind import descriptors, new_descriptors, tasks_of_sessions, threads
-from support import EventLog, service, until
+from support import EventLog, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Faults, Simulator
 
@@ -148,20 +147,3 @@ async def test_twenty_sessions_leave_no_descriptor_and_no_task(
         finally:
             gc.enable()
         assert unclosed_client_sessions() == []
-
-
-async def test_a_server_that_answers_no_close_is_not_waited_for_for_ever() -> None:
-    async def deaf(websocket: web.WebSocketResponse) -> None:
-        await websocket.receive()
-        await websocket.send_json({"type": "session.updated", "session": {"id": "s"}})
-        await gone.wait()
-
-    gone = asyncio.Event()
-    async with service(deaf) as endpoint:
-        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
-        await model.connect()
-        before = asyncio.all_tasks()
-        async with asyncio.timeout(10):
-            await model.aclose()
-        assert asyncio.all_tasks() < before
-        gone.set()

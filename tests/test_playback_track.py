@@ -305,7 +305,7 @@ async def test_it_plays_in_a_webrtc_session() -> None:
     aiortc = pytest.importorskip("aiortc")
     buffer = PlaybackBuffer(24_000, output_rate_hz=48_000, output_channels=2)
     track = PlaybackTrack(buffer)
-    buffer.write(array("h", [9_000 if n // 24 % 2 else -9_000 for n in range(48_000)]))
+    buffer.write(array("h", [9_000 if n // 24 % 2 else -9_000 for n in range(480_000)]))
     near, far = aiortc.RTCPeerConnection(), aiortc.RTCPeerConnection()
     heard = asyncio.get_running_loop().create_future()
     far.on("track", heard.set_result)

@@ -16,6 +16,7 @@ from voicelane.actions import (
     ReplyDone,
     ReplyFailed,
     ResponseBegun,
+    SessionReady,
 )
 from voicelane.history import History
 from voicelane.simulator.recording import read_recording
@@ -46,7 +47,7 @@ def test_the_end_of_another_response_forgets_no_request_and_makes_none() -> None
     assert len(sent(asked)) == 1
     assert sent(service.finishes("stale", "cancelled")) == []
     service.creates("r1")
-    assert sent(service.finishes("stale", "cancelled")) == []
+    assert sent(service.finishes("older", "cancelled")) == []
     ended = service.finishes("r1")
     assert ended[0] == ReplyDone(first)
     assert first.response_id == "r1"
@@ -100,6 +101,52 @@ async def test_an_interrupt_forgets_what_was_asked_for() -> None:
     service.conversation.interrupt()
     assert (await waiting).status == "cancelled"
     assert sent(service.finishes(status="cancelled")) == []
+
+
+def test_a_request_that_was_cut_off_before_it_began_is_not_heard() -> None:
+    service = Service()
+    reply, _ = service.is_asked()
+    assert sent(service.conversation.interrupt()) == [], "there is no response to cancel yet"
+    assert (reply.is_done, reply.status) == (True, "cancelled")
+    begun = service.creates()
+    assert sent(begun) == [{"type": "response.cancel", "response_id": "r1"}]
+    assert emitted(begun) == []
+    assert service.conversation.accepted_response_id == ""
+    assert service.speaks() == []
+    # The cancel came too late: what the response calls asks for no other one.
+    call = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+    ended = service.finishes(output=[call])
+    [call_action] = [action for action in ended if isinstance(action, CallFunction)]
+    answers = service.conversation.calls.answer(call_action, "done", is_error=False)
+    assert [event["type"] for event in sent(answers)] == ["conversation.item.create"]
+    service.is_asked()
+    service.creates("r2")
+    assert service.conversation.accepted_response_id == "r2"
+
+
+def test_a_request_that_was_cut_off_is_not_made_again() -> None:
+    service = Service()
+    _, asked = service.is_asked()
+    service.conversation.interrupt()
+    event_id = sent(asked)[0]["event_id"]
+    busy = {"code": "conversation_already_has_active_response", "event_id": event_id}
+    assert service.says("error", error=busy) == []
+    service.creates("of the user's turn")
+    assert service.conversation.accepted_response_id == "of the user's turn"
+    assert sent(service.finishes("of the user's turn")) == []
+    service.is_asked()
+    service.conversation.interrupt()
+    assert service.conversation.abandon() == []
+
+
+def test_every_request_has_an_id_of_its_own() -> None:
+    service, event_ids = Service(), set()
+    for number in range(3):
+        [event] = sent(service.is_asked()[1])
+        event_ids.add(event["event_id"])
+        service.creates(f"r{number}")
+        service.finishes(f"r{number}")
+    assert len(event_ids) == 3
 
 
 async def test_what_was_not_heard_is_asked_for_again_on_the_next_connection() -> None:
@@ -356,9 +403,16 @@ def test_the_end_of_another_response_is_not_the_end_of_the_active_one() -> None:
     service.creates()
     service.speaks()
     assert service.says("response.audio.done", response_id="r0") == []
-    assert service.conversation.agent_is_speaking
     assert emitted(service.finishes("r0")) == ["response_done"]
     assert service.conversation.accepted_response_id == "r1"
+
+
+def test_the_end_of_another_response_loses_no_words_of_the_active_one() -> None:
+    service = Service()
+    service.creates()
+    service.writes("one")
+    service.finishes("r0")
+    assert said(service.writes(" two")) == [("agent", "one two", False)]
 
 
 def test_what_was_asked_for_with_a_response_is_not_repeated_after_its_calls() -> None:
@@ -391,3 +445,17 @@ def test_a_response_that_is_told_twice_begins_and_ends_once() -> None:
     assert service.finishes(output=[call]) == [], "it is not called again"
     assert service.creates() == [], "nor does it go on"
     assert service.creates("r2") != []
+
+
+@pytest.mark.parametrize(
+    "expires_at",
+    [pytest.param(10**400, id="huge"), float("inf"), float("nan"), 0, -1, "soon", None],
+)
+def test_an_end_of_the_session_that_is_no_time_is_none(expires_at: Any) -> None:
+    [ready] = Service().says("session.updated", session={"id": "s", "expires_at": expires_at})
+    assert ready == SessionReady("s", None)
+
+
+def test_the_end_of_the_session_is_told() -> None:
+    [ready] = Service().says("session.updated", session={"id": "s", "expires_at": 1_800_000_000})
+    assert ready == SessionReady("s", 1_800_000_000)

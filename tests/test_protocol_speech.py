@@ -26,7 +26,6 @@ def test_a_response_is_heard_from_its_first_delta_to_its_end() -> None:
     assert service.conversation.accepted_response_id == "r1"
     assert service.speaks() == [SpeechBegins(24_000)]
     assert service.speaks() == []
-    assert service.conversation.agent_is_speaking
     ended = service.says("response.audio.done", response_id="r1")
     assert ended == [SpeechComplete()]
     usage = {"total_tokens": 3}
@@ -109,6 +108,18 @@ def test_a_transcript_ends_where_the_listener_stopped_hearing() -> None:
     assert cuts(actions) == [("one two three four", "one two three")]
     assert texts(service.history) == [("assistant", "one two three")]
     assert cuts(service.says("input_audio_buffer.speech_started")) == []
+
+
+def test_what_the_play_head_has_not_reached_was_not_heard() -> None:
+    service = Service()
+    for number in (1, 2):  # as the listener has taken nothing at all, and nothing since the cut
+        service.creates(f"r{number}")
+        service.speaks(response_id=f"r{number}", item_id=f"i{number}")
+        service.writes("one two", item_id=f"i{number}")
+        actions = service.says("input_audio_buffer.speech_started")
+        assert (sent(actions), cuts(actions)) == ([], [("one two", "")])
+        service.finishes(f"r{number}", status="cancelled")
+        service.head = Head("i1", 0, 500)
 
 
 def test_a_text_that_is_completed_after_the_cut_is_cut_again() -> None:
@@ -197,7 +208,6 @@ def test_after_a_cut_off_the_next_speech_begins_anew() -> None:
     service.creates()
     service.speaks()
     barge_in(service)
-    assert not service.conversation.agent_is_speaking
     ended = service.finishes(status="cancelled")
     assert [type(action) for action in ended] == [ReplyDone, Emit]
     service.creates("r2")

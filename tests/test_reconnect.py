@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
-import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -15,14 +15,60 @@ from azure.core.credentials import AccessToken
 from neighbour import nothing_left
 from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, stop_sending, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
+from voicelane.open_session import OpenSession
 from voicelane.simulator import Faults, Simulator
 
+NOW_S = 1_800_000_000.0
 QUICK = ReconnectPolicy(first_delay_s=0.001, max_delay_s=0.002, random=random.Random(1))
 
 
 def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
     arguments = {"model": "gpt-realtime", "reconnect": QUICK, **arguments}
     return AzureVoiceLive(endpoint=sim.endpoint, api_key=sim.api_key, **arguments)
+
+
+class BothEnds:
+    """A transport whose reader and sender end in one turn of the loop, each with what it knows."""
+
+    connection = None
+    writes_playback = False
+
+    def __init__(self) -> None:
+        self._told = [b'{"type": "session.updated", "session": {"id": "s"}}']
+        self.gone = asyncio.Event()
+
+    async def receive(self) -> list[bytes]:
+        if self._told:
+            return [self._told.pop()]
+        await self.gone.wait()
+        raise errors.ConnectionLostError(1008, "said by the service")
+
+    def receive_nowait(self) -> list[bytes]:
+        return []
+
+    async def send(self, event: Any) -> None: ...
+
+    async def serve(self, uplink: Any) -> None:
+        await self.gone.wait()
+        raise errors.ConnectionLostError(1006)
+
+    def silence(self, response_id: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+async def test_where_reader_and_sender_end_at_once_the_reader_says_why() -> None:
+    for _ in range(20):  # which of them is looked at first was a matter of chance
+        transport = BothEnds()
+
+        async def connect(*_: Any, transport: BothEnds = transport) -> Any:
+            return transport
+
+        async with AzureVoiceLive(model="m", api_key="key", transport=connect) as model:
+            transport.gone.set()
+            error = await model.wait_closed()
+        assert isinstance(error, errors.ConnectionLostError)
+        assert error.reason == "said by the service"
 
 
 def told(connection: Any) -> list[tuple[str, str]]:
@@ -90,8 +136,10 @@ async def test_what_nobody_heard_is_asked_for_again_and_what_was_heard_is_not() 
         await log.hear(model, 100, of_ms=100)
         await log.wait_for("reconnected")
         assert (await reply).status == "incomplete"
+        await model.send_text_message("And now?")
+        await log.wait_for("response_done")
         creates = [e for e in sim.connections[1].received if e["type"] == "response.create"]
-        assert creates == [], "a greeting that was half heard is not begun anew"
+        assert len(creates) == 1, "a greeting that was half heard is not begun anew"
 
 
 async def test_audio_that_comes_meanwhile_is_kept_for_the_next_connection() -> None:
@@ -193,8 +241,20 @@ async def test_closing_ends_an_attempt_to_reconnect() -> None:
 
 
 @pytest.mark.parametrize("speaks", [False, True])
-async def test_a_session_is_renewed_before_it_expires_at_the_next_pause(speaks: bool) -> None:
+async def test_a_session_is_renewed_before_it_expires_at_the_next_pause(
+    speaks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     policy = ReconnectPolicy(renew_before_s=20)
+    # The keeper's clock stands still: it is never too late to renew.
+    monkeypatch.setattr("voicelane.keeper.time", SimpleNamespace(time=lambda: NOW_S))
+    looks: list[bool] = []
+    is_pause = OpenSession.is_pause.fget
+
+    def look(session: OpenSession) -> bool:
+        looks.append(is_pause(session))  # type: ignore[misc]
+        return looks[-1]
+
+    monkeypatch.setattr(OpenSession, "is_pause", property(look))
     connections: list[list[dict[str, Any]]] = []
     websockets: list[web.WebSocketResponse] = []
 
@@ -203,11 +263,11 @@ async def test_a_session_is_renewed_before_it_expires_at_the_next_pause(speaks: 
         connections.append(received)
         websockets.append(websocket)
         received.append(json.loads((await websocket.receive()).data))
-        left_s = 20.25 if len(connections) == 1 else 3600
-        session = {"id": f"s{len(connections)}", "expires_at": time.time() + left_s}
-        await websocket.send_json({"type": "session.updated", "session": session})
         if speaks and len(connections) == 1:
             await websocket.send_json({"type": "input_audio_buffer.speech_started"})
+        left_s = 20.05 if len(connections) == 1 else 3600
+        session = {"id": f"s{len(connections)}", "expires_at": NOW_S + left_s}
+        await websocket.send_json({"type": "session.updated", "session": session})
         async for message in websocket:
             received.append(json.loads(message.data))
 
@@ -216,7 +276,8 @@ async def test_a_session_is_renewed_before_it_expires_at_the_next_pause(speaks: 
         async with model:
             log = EventLog(model)
             if speaks:
-                await asyncio.sleep(0.5)  # well into the time to renew
+                await until(lambda: len(looks) >= 3)
+                assert not any(looks)
                 assert len(connections) == 1, "not while the user speaks"
                 await websockets[0].send_json({"type": "input_audio_buffer.speech_stopped"})
             await until(lambda: model._session.session_id == "s2")

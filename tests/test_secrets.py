@@ -19,6 +19,7 @@ import pytest
 from azure.core.credentials import AccessToken
 
 from certificates import Authority
+from ports import reserved_port
 from raw_server import Peer, close_frame, raw_server
 from support import OLD_CLIENT, TIMEOUT_S, EventLog
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, MCPServer, ReconnectPolicy, errors
@@ -194,7 +195,8 @@ async def test_nobody_answers(told: Told) -> None:
         await fails_to_connect(
             told, model_for(host, api_key=KEY, connect_timeout_s=TIMEOUT_S / 100)
         )
-    await fails_to_connect(told, model_for(host, api_key=KEY))
+    with reserved_port() as port:
+        await fails_to_connect(told, model_for(f"127.0.0.1:{port}", api_key=KEY))
 
 
 async def test_secrets_in_the_endpoint(told: Told) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import itertools
 import logging
 from types import SimpleNamespace
@@ -12,7 +13,7 @@ import numpy as np
 import pytest
 from aiohttp import web
 
-from session_talk import SILENCE, model_for
+from session_talk import ENDLESS, SILENCE, model_for
 from support import (
     EventLog,
     read_all,
@@ -29,7 +30,7 @@ from voicelane import (
     Resampler,
     errors,
 )
-from voicelane.simulator import Simulator
+from voicelane.simulator import Reply, Simulator
 
 
 async def speak_and_pause(model: AzureVoiceLive) -> None:
@@ -183,7 +184,8 @@ async def test_every_barge_in_silences_the_agent_and_says_what_was_heard() -> No
 
 
 async def test_interrupt_cancels_the_response_and_drops_what_still_arrives() -> None:
-    async with Simulator(audio_speed=20) as sim, model_for(sim) as model:
+    replies = [ENDLESS, ENDLESS, Reply("Good bye.", reply_pcm(0))]
+    async with Simulator(audio_speed=20, replies=replies) as sim, model_for(sim) as model:
         log = EventLog(model)
         for turn in (1, 2):
             await model.send_text_message("tell me")
@@ -195,7 +197,7 @@ async def test_interrupt_cancels_the_response_and_drops_what_still_arrives() -> 
         await model.interrupt()  # nothing to interrupt: no error either
         await model.send_text_message("again")
         await log.wait_for("response_done", 3)
-        assert len(read_all(model)) > 24_000
+        assert read_all(model) == reply_pcm(0)
         assert log.all("error") == []
 
 
@@ -325,3 +327,23 @@ async def test_handlers_may_be_any_callable_and_never_stop_the_session(
             await log.wait_for("response_done")
     assert seen == ["no argument", "object", "async"]
     assert "the user's own" in caplog.text
+
+
+async def test_audio_that_is_wrong_in_two_ways_is_told_and_ends_nothing() -> None:
+    audio = base64.b64encode(b"abc").decode()  # it ends within a sample, and belongs nowhere
+
+    async def tell(websocket: Any) -> None:
+        await websocket.receive()
+        await websocket.send_json({"type": "session.updated", "session": {"id": "s"}})
+        delta = {"type": "response.audio.delta", "delta": audio, "content_index": "first"}
+        await websocket.send_json(delta)
+        await websocket.send_json({"type": "input_audio_buffer.speech_started"})
+        await websocket.receive()
+
+    async with service(tell) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        log = EventLog(model)
+        async with model:
+            await log.wait_for("user_speech_started")
+            assert ["content_index" in error for error in log.all("error")] == [True]
+            assert model.session_ready

@@ -10,6 +10,7 @@ import pytest
 from aiohttp import web
 from azure.core.credentials import AccessToken, AzureKeyCredential
 
+from ports import reserved_port
 from session_talk import SILENCE, model_for
 from support import (
     TIMEOUT_S,
@@ -41,8 +42,9 @@ async def test_connect_twice_gives_a_new_session() -> None:
         assert all(task.done() for task in first.tasks)
         assert model.playback.buffered_ms == 0
         assert len(sim.connections) == 2
+        done = len(log.all("response_done"))
         await model.send_text_message("after")
-        await log.wait_for("response_done")
+        await log.wait_for("response_done", done + 1)
         assert read_all(model)
         assert log.all("error") == []
 
@@ -136,13 +138,12 @@ async def test_other_refusals_say_their_status(status: int, retryable: bool) -> 
 
 
 async def test_nobody_there_is_told_with_the_variable_to_check() -> None:
-    async with Simulator() as sim:
-        endpoint = sim.endpoint
-    model = AzureVoiceLive(model="gpt-realtime", endpoint=endpoint, api_key="key")
-    with pytest.raises(
-        errors.ConnectError, match=r"cannot reach 127.0.0.1.*AZURE_VOICE_LIVE_ENDPOINT"
-    ):
-        await model.connect()
+    with reserved_port() as port:
+        model = AzureVoiceLive(model="m", endpoint=f"ws://127.0.0.1:{port}", api_key="key")
+        with pytest.raises(
+            errors.ConnectError, match=r"cannot reach 127.0.0.1.*AZURE_VOICE_LIVE_ENDPOINT"
+        ):
+            await model.connect()
 
 
 async def test_an_endpoint_that_never_answers_is_a_timeout_and_leaks_nothing() -> None:
@@ -166,8 +167,13 @@ async def test_an_endpoint_that_never_answers_is_a_timeout_and_leaks_nothing() -
 
 
 async def test_a_service_that_says_nothing_is_not_ready_in_time() -> None:
-    async with Simulator(faults=Faults(accept_silently=True)) as sim:
-        model = model_for(sim, connect_timeout_s=0.2)
+    async def say_nothing(websocket: web.WebSocketResponse) -> None:
+        model._connect_timeout_s = 0.01  # from here on: it was for the connection, too
+        await websocket.receive()
+        await websocket.receive()
+
+    async with service(say_nothing) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
         with pytest.raises(errors.SessionNotReadyError, match="did not become ready in time"):
             await model.connect()
         assert isinstance(errors.SessionNotReadyError(), RuntimeError)
@@ -260,6 +266,29 @@ class TestCredentials:
         assert type(model.credential).__name__ == "DefaultAzureCredential"
         assert type(model.credential).__module__.startswith("azure.identity.aio")
         assert model.endpoint == "wss://api.voicelive.com/v1"
+
+    async def test_the_default_chain_is_made_anew_for_who_connects_again(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Chain:
+            is_closed = False
+
+            async def get_token(self, *_scopes: str, **_: Any) -> AccessToken:
+                assert not self.is_closed  # as azure-identity's, which gives none then
+                return AccessToken("simulator-token", 0)
+
+            async def close(self) -> None:
+                self.is_closed = True
+
+        monkeypatch.delenv("AZURE_VOICE_LIVE_API_KEY", raising=False)
+        monkeypatch.setattr("azure.identity.aio.DefaultAzureCredential", Chain)
+        async with Simulator() as sim:
+            model = AzureVoiceLive(model="m", endpoint=sim.endpoint)
+            for _ in range(2):
+                async with model:
+                    chain = model.credential
+                assert chain.is_closed
+        assert len(sim.connections) == 2
 
 
 @pytest.mark.parametrize(

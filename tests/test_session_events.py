@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import NoneType
 from typing import Any, Literal, get_args, get_origin, get_overloads, get_type_hints
 
 import pytest
@@ -21,7 +22,8 @@ def declared(*, as_decorator: bool) -> dict[str, Any]:
     payloads: dict[str, Any] = {}
     for overload in get_overloads(SessionEvents.on):
         hints = get_type_hints(overload)
-        if get_origin(hints["event"]) is not Literal or ("handler" not in hints) != as_decorator:
+        takes_none = hints["handler"] is NoneType
+        if get_origin(hints["event"]) is not Literal or takes_none != as_decorator:
             continue
         if as_decorator:
             [payload] = get_args(hints["return"])

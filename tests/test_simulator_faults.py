@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from ports import reserved_port
 from voicelane.simulator import Faults, Simulator
 
 HEADERS = {"api-key": "simulator-key"}
@@ -108,14 +109,14 @@ async def test_the_connection_is_cut_at_the_very_byte(num_bytes: int) -> None:
 
 
 async def test_a_restart_closes_and_listens_again_at_the_same_place() -> None:
-    async with Simulator() as sim:
-        endpoint = sim.endpoint
-        async with client(sim) as websocket:
-            await websocket.receive()
-            restarting = asyncio.create_task(sim.restart())
-            assert (await websocket.receive()).type is aiohttp.WSMsgType.CLOSE
-            assert websocket.close_code == 1012
-            await restarting
-        assert sim.endpoint == endpoint
-        async with client(sim) as websocket:
-            assert (await websocket.receive_json())["type"] == "session.created"
+    with reserved_port() as port:
+        async with Simulator(port=port) as sim:
+            async with client(sim) as websocket:
+                await websocket.receive()
+                restarting = asyncio.create_task(sim.restart())
+                assert (await websocket.receive()).type is aiohttp.WSMsgType.CLOSE
+                assert websocket.close_code == 1012
+                await restarting
+            assert sim.endpoint.endswith(f":{port}")
+            async with client(sim) as websocket:
+                assert (await websocket.receive_json())["type"] == "session.created"

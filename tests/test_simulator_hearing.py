@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from audio import Float, noise, read_wav, resampled, to_pcm, tone
+from audio import Float, from_bytes, noise, read_wav, to_pcm, tone
+from voicelane import Resampler
 from voicelane._core import VoiceActivity
 from voicelane.simulator.speech import SpeechStarted, TurnDetector, TurnSettings
 
@@ -72,7 +73,8 @@ def test_a_minute_without_speech_is_no_turn(name: str) -> None:
 @pytest.mark.parametrize("exponent", [None, 0.0, -0.5, -1.0])
 def test_speech_is_found_in_noise(exponent: float | None) -> None:
     rate_hz, samples = read_wav("question-48k-stereo.wav")
-    voice = resampled(samples.mean(axis=1), rate_hz, RATE_HZ, 0.0)
+    resampler = Resampler(rate_hz, RATE_HZ, num_channels=2)
+    voice = from_bytes(resampler.process(samples.tobytes())).astype(np.float64)
     signal = np.concatenate([np.zeros(16_000), voice, np.zeros(16_000)])
     if exponent is not None:
         signal += coloured(exponent)[: len(signal)] / 3277 * voice.std() / 10  # 20 dB below

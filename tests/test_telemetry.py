@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import subprocess
 import sys
+import time
 from typing import Any
 
 import pytest
@@ -68,6 +69,7 @@ def model_for(sim: Simulator, backend: Backend, **arguments: Any) -> AzureVoiceL
 async def test_a_spoken_turn_is_a_span_in_the_span_of_its_session() -> None:
     backend = Backend()
     pcm, _, _ = speech("question-48k-stereo.wav")
+    began_s = time.monotonic()
     with backend.tracers.get_tracer("app").start_as_current_span("app") as app:
         async with Simulator(audio_speed=1000) as sim, model_for(sim, backend) as model:
             log = EventLog(model)
@@ -78,6 +80,7 @@ async def test_a_spoken_turn_is_a_span_in_the_span_of_its_session() -> None:
             await log.wait_for("agent_speech_ended")
             session_id = model._session.session_id
             port = int(sim.endpoint.rpartition(":")[2])
+    took_s = time.monotonic() - began_s
     [session] = backend.spans("voicelane.session")
     [response] = backend.spans("generate_content")
     assert (session.name, response.name) == (
@@ -110,14 +113,15 @@ async def test_a_spoken_turn_is_a_span_in_the_span_of_its_session() -> None:
     for name in ("time_to_first_audio", "time_to_first_heard"):
         [point] = backend.points(f"voicelane.response.{name}")
         assert (point.count, dict(point.attributes)) == (1, COMMON)
-        assert 0 <= point.sum < 10, "seconds"
+        assert 0 <= point.sum <= took_s, "seconds"
     tokens = backend.points("gen_ai.client.token.usage")
     assert {point.attributes["gen_ai.token.type"]: point.sum for point in tokens} == {
         "input": done["usage"]["input_tokens"],
         "output": done["usage"]["output_tokens"],
     }
     [duration] = backend.points("gen_ai.client.operation.duration")
-    assert duration.sum == pytest.approx((response.end_time - response.start_time) / 1e9, abs=0.01)
+    span_s = (response.end_time - response.start_time) / 1e9
+    assert span_s - 0.01 <= duration.sum <= took_s, "by another clock, and a little around the span"
 
 
 async def test_a_tool_is_a_span_and_what_it_traces_a_part_of_it() -> None:

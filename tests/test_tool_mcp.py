@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -98,7 +99,10 @@ async def test_a_request_of_a_server_of_somebody_else_is_let_be(
         assert "mcp_approval_response" not in call.sent()
         await until(lambda: tool_tasks() == [])
         gc.collect()  # a task that failed unseen would be logged now
-        assert caplog.records == []
+        # But what asyncio says of a slow machine, where it is asked to.
+        assert [
+            r for r in caplog.records if r.name != "asyncio" or r.levelno > logging.WARNING
+        ] == []
 
 
 async def test_calls_of_servers_that_an_agent_brings_are_answered_by_the_agent() -> None:

@@ -10,7 +10,7 @@ import pytest
 from azure.ai.voicelive.aio import connect
 from azure.core.credentials import AccessToken, AzureKeyCredential
 
-from support import beside_client_1_3, refusal, secretive
+from support import TIMEOUT_S, beside_client_1_3, refusal, secretive
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, config, errors
 from voicelane.simulator import Simulator
 from voicelane.simulator.connection import Connection
@@ -35,7 +35,7 @@ def options(
         sim.endpoint,
         model,
         credential or AzureKeyCredential(sim.api_key),
-        5.0,
+        TIMEOUT_S,
         query=given.connect_query(model),
         headers=given.headers,
         credential_scopes=given.credential_scopes,

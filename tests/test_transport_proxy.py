@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from certificates import Authority
+from ports import reserved_port
 from raw_server import Peer, raw_server
 from support import TIMEOUT_S, EventLog, read_all, refusal, reply_pcm, secretive
 from voicelane import AzureVoiceLive, errors
@@ -165,11 +166,10 @@ async def test_a_proxy_that_speaks_something_else_is_an_error(
 
 
 async def test_no_proxy_there_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with raw_server(Peer.gone) as address:
-        pass
-    monkeypatch.setenv("HTTPS_PROXY", f"http://{address}")
-    error = await refusal(secretive(f"wss://{HOST}"))
-    assert address in str(error)
+    with reserved_port() as port:
+        monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{port}")
+        error = await refusal(secretive(f"wss://{HOST}"))
+    assert f"127.0.0.1:{port}" in str(error)
     assert "Connection refused" in str(error)
 
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import weakref
 from typing import Any
 
 import pytest
 from aiohttp import web
 
 from clock import Clock
+from session_talk import ENDLESS, model_for
 from support import TIMEOUT_S, EventLog, read_all, reply_pcm, service, speak, speech, until
 from voicelane import AzureVoiceLive, AzureVoiceLiveConfig, PlaybackBuffer, errors, events
 from voicelane.metrics import Latency
 from voicelane.play_head import POLL_S, PlayHeadWatch, Progress
 from voicelane.simulator import Reply, Simulator, ToolCall
-
-
-def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
-    return AzureVoiceLive(
-        endpoint=sim.endpoint, api_key=sim.api_key, model="gpt-realtime", **arguments
-    )
 
 
 async def test_speech_begins_and_ends_when_it_is_heard() -> None:
@@ -44,7 +41,7 @@ async def test_speech_begins_and_ends_when_it_is_heard() -> None:
 
 
 async def test_a_reply_that_is_cut_off_lets_go_at_once() -> None:
-    async with Simulator(audio_speed=20) as sim, model_for(sim) as model:
+    async with Simulator(audio_speed=20, replies=[ENDLESS]) as sim, model_for(sim) as model:
         log = EventLog(model)
         reply = await model.send_text_message("hello")
         await log.hear(model, 100, of_ms=200)
@@ -135,6 +132,13 @@ async def test_a_stream_that_nobody_takes_from_is_bounded() -> None:
     assert model.stats()["errors"] == 1030
 
 
+async def test_a_stream_that_nobody_holds_is_forgotten() -> None:
+    model = AzureVoiceLive(model="m", api_key="key")
+    forgotten = weakref.ref(model.events())
+    gc.collect()
+    assert forgotten() is None
+
+
 async def test_words_and_visemes_are_told() -> None:
     where = {"response_id": "r", "item_id": "i", "output_index": 0, "content_index": 0}
     word = {
@@ -185,7 +189,7 @@ async def test_only_text_can_be_sent(text: Any) -> None:
 
 
 def test_latencies_are_percentiles_of_the_latest() -> None:
-    latency = Latency()
+    latency = Latency(print)
     assert latency.summary() == {"count": 0, "p50_ms": None, "p99_ms": None}
     latency.stop(5.0)  # without a start
     for n in range(1000):

@@ -6,15 +6,10 @@ from typing import Any
 
 import pytest
 
-from support import EventLog, service, until
+from session_talk import model_for
+from support import TIMEOUT_S, EventLog, service, until
 from voicelane import AzureVoiceLive, ReconnectPolicy, errors
 from voicelane.simulator import Simulator
-
-
-def model_for(sim: Simulator, **arguments: Any) -> AzureVoiceLive:
-    return AzureVoiceLive(
-        endpoint=sim.endpoint, api_key=sim.api_key, model="gpt-realtime", **arguments
-    )
 
 
 async def test_a_change_is_sent_confirmed_and_kept_for_the_next_connection() -> None:
@@ -85,8 +80,50 @@ async def test_a_service_that_does_not_answer_is_not_waited_for_for_ever() -> No
             pass
 
     async with service(ignore) as endpoint:
-        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key", connect_timeout_s=0.2)
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
         async with model:
+            model._connect_timeout_s = 0.01  # of which the connection is not to be short
             with pytest.raises(errors.SessionNotReadyError, match="did not confirm"):
                 await model.update_session(temperature=0.9)
         await until(lambda: model.connection is None)
+
+
+async def test_an_answer_that_comes_late_is_not_taken_for_the_next_ones() -> None:
+    async def dawdle(websocket: Any) -> None:
+        confirmed = {"type": "session.updated", "session": {"id": "s"}}
+        await websocket.receive()
+        await websocket.send_json(confirmed)
+        await websocket.receive()
+        second = (await websocket.receive()).json()
+        await websocket.send_json(confirmed)  # the first change, long given up
+        details = {"code": "bad", "message": "Too hot.", "event_id": second["event_id"]}
+        await websocket.send_json({"type": "error", "error": details})
+        await websocket.receive()
+
+    async with service(dawdle) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        async with model:
+            model._connect_timeout_s = 0.05
+            with pytest.raises(errors.SessionNotReadyError, match="did not confirm"):
+                await model.update_session(temperature=0.9)
+            model._connect_timeout_s = TIMEOUT_S
+            with pytest.raises(errors.ServiceError, match=r"Too hot\."):
+                await model.update_session(temperature=1.1)
+
+
+async def test_a_confirmation_that_says_less_forgets_nothing() -> None:
+    async def say_less(websocket: Any) -> None:
+        await websocket.receive()
+        session = {"id": "s", "expires_at": 4e9}
+        await websocket.send_json({"type": "session.updated", "session": session})
+        await websocket.receive()
+        await websocket.send_json({"type": "session.updated", "session": {}})
+        await websocket.receive()
+
+    async with service(say_less) as endpoint:
+        model = AzureVoiceLive(model="m", endpoint=endpoint, api_key="key")
+        async with model:
+            await model.update_session(temperature=0.9)
+            assert model.session_id == "s"
+            assert model._link is not None
+            assert model._link.expires_at_s == 4e9

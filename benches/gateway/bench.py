@@ -30,7 +30,7 @@ sys.path.insert(0, str(ROOT / "benches/sessions"))
 
 from browsers import FRAME_S, RATE_HZ, Browser, frame, talk  # noqa: E402
 from meters import quantiles_ms, raise_descriptors  # noqa: E402
-from programs import LoadServer  # noqa: E402
+from programs import LoadServer, RunFailed  # noqa: E402
 
 SPEECH = ROOT / "examples/audio/barge-in-48k-mono.wav"
 CHUNK_MS = round(1000 * FRAME_S)
@@ -57,7 +57,7 @@ def gateway(url: str, num_calls: int) -> Iterator[tuple[int, tuple[str, int]]]:
         line = process.stdout.readline()
         found = re.search(r"http://([\d.]+):(\d+)", line)
         if found is None:
-            raise RuntimeError(f"the gateway did not start: {line!r}")
+            raise RunFailed(f"the gateway did not start: {line!r}")
         yield process.pid, (found[1], int(found[2]))
     finally:
         process.terminate()
@@ -138,7 +138,7 @@ def tell(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -147,11 +147,18 @@ def main() -> None:
     parser.add_argument("--json", type=Path, default=ROOT / "target/bench-gateway.json")
     options = parser.parse_args()
     raise_descriptors(options.clients + 100)
-    result = run(options)
+    try:
+        result = run(options)
+    except KeyboardInterrupt:
+        return 130
+    except RunFailed as error:
+        tell(str(error))
+        return 1
     options.json.parent.mkdir(exist_ok=True)
     options.json.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

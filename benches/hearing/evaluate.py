@@ -158,10 +158,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--set", choices=list(SPEAKERS), default="held-out")
     parser.add_argument("--telephone", action="store_true", help="nothing above 4 kHz")
-    parser.add_argument("--detectors", default=",".join(DETECTORS), help="comma-separated names")
+    known = sorted({name.partition(" ")[0] for name in DETECTORS})
+    parser.add_argument(
+        "--detectors",
+        nargs="+",
+        choices=known,
+        default=known,
+        metavar="NAME",
+        help="default: %(default)s",
+    )
     options = parser.parse_args()
     chosen = {
-        name: one for name, one in DETECTORS.items() if name.split(" ")[0] in options.detectors
+        name: one for name, one in DETECTORS.items() if name.partition(" ")[0] in options.detectors
     }
     in_speech, in_others, cpu_ms = {}, {}, {}
     heard = by_telephone if options.telephone else list

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import platform
 import subprocess
 import sys
@@ -23,9 +22,12 @@ from pathlib import Path
 from typing import Any
 
 from client import ROOT
-from programs import LoadServer, NotThere, RunFailed, run_client
+from programs import LoadServer, RunFailed, run_client
 from table import markdown
 from verdict import Case, Row, is_hopeless, row
+
+from voicelane.cli.bench.libraries import NotThere
+from voicelane.cli.bench.results import machine
 
 SIZES = (1, 10, 50, 100, 200, 500, 1000)
 QUICK_SIZES = (10, 100)
@@ -122,14 +124,9 @@ class Bench:
 
 
 def _machine() -> str:
-    with open("/proc/cpuinfo") as cpuinfo:
-        models = [
-            line.partition(":")[2].strip() for line in cpuinfo if line.startswith("model name")
-        ]
-    name = models[0] if models else platform.machine()
-    load = os.getloadavg()[0]
-    day = time.strftime("%Y-%m-%d")
-    return f"{name}, {os.cpu_count()} CPUs, CPython {platform.python_version()}, load {load:.1f}, {day}"
+    here, day = machine(), time.strftime("%Y-%m-%d")
+    python = f"CPython {platform.python_version()}"
+    return f"{here['cpu']}, {here['cpus']} CPUs, {python}, load {here['load']:.1f}, {day}"
 
 
 def _say(text: str) -> None:

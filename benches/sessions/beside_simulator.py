@@ -1,6 +1,7 @@
 """Many sessions of voicelane beside `voicelane simulate`: is nothing lost, does all come in time?
 
     .venv/bin/python benches/sessions/beside_simulator.py [--sessions 1000] [--questions 5] [--message-ms 60]
+        [--processes 2]
 
 Each session asks a recorded question every 8 s, each at another moment, and hears the reply, through
 `feed_many` and `read_many` every 20 ms. It ends with 1 where a reply is missing or has a gap, where audio
@@ -73,21 +74,27 @@ class RunningSimulator:
     api_key: str
 
     def cpu_s(self) -> float:
-        """What it has used so far, user and system."""
-        stat = Path(f"/proc/{self.process.pid}/stat").read_text()
-        ticks = stat.rpartition(")")[2].split()[11:13]
-        return sum(map(int, ticks)) / os.sysconf("SC_CLK_TCK")
+        """What it and its processes have used so far, user and system."""
+        pid = self.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        ticks = sum(map(_cpu_ticks, (pid, *map(int, children))))
+        return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def _cpu_ticks(pid: int) -> int:
+    stat = Path(f"/proc/{pid}/stat").read_text()
+    return sum(map(int, stat.rpartition(")")[2].split()[11:13]))
 
 
 @contextmanager
-def simulator(folder: Path, reply: Path) -> Iterator[RunningSimulator]:
+def simulator(folder: Path, reply: Path, num_processes: int) -> Iterator[RunningSimulator]:
     """Run it as a user does, until the block ends."""
     log = folder / "simulator.log"
     command = (sys.executable, "-m", "voicelane", "simulate", "--port", "0")
-    speed = ("--audio-speed", str(AUDIO_SPEED))
+    options = ("--audio-speed", str(AUDIO_SPEED), "--processes", str(num_processes))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            (*command, *speed, "--replies", str(reply)), stdout=output, start_new_session=True
+            (*command, *options, "--replies", str(reply)), stdout=output, start_new_session=True
         )
     try:
         deadline_s = time.monotonic() + _START_S
@@ -236,7 +243,8 @@ def report(
     late_ms = sorted(late for one in arrivals for late in one.lateness_ms(reply_frames))
     p50_ms, p99_ms = (late_ms[int(len(late_ms) * share)] for share in (0.5, 0.99))
     print(
-        f"{options.sessions} sessions, {options.message_ms} ms a message, {elapsed_s:.0f} s\n"
+        f"{options.sessions} sessions, {options.message_ms} ms a message, {elapsed_s:.0f} s, "
+        f"processes of the simulator: {options.processes}\n"
         f"CPU, ms per session and second: simulator {service_s * per_session:.2f}, "
         f"client {client_s * per_session:.2f}\n"
         f"replies: {num_replies} of {options.sessions * options.questions}; "
@@ -257,12 +265,13 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=1000)
     parser.add_argument("--questions", type=int, default=5)
     parser.add_argument("--message-ms", type=int, default=60, choices=(20, 40, 60, 80, 100))
+    parser.add_argument("--processes", type=int, default=1, help="of the simulator")
     options = parser.parse_args()
     raise_descriptors(2 * options.sessions + 100)
     with tempfile.TemporaryDirectory() as name:
         reply = Path(name) / "reply.wav"
         reply_frames = write_reply(reply)
-        with simulator(Path(name), reply) as service:
+        with simulator(Path(name), reply, options.processes) as service:
             sys.exit(0 if asyncio.run(run(options, service, reply_frames)) else 1)
 
 

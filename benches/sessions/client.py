@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from implementations import FRAME_S, NotThere, Session, encoded, make
+from implementations import FRAME_S, Session, encoded, make
 from meters import (
     FRAME_BYTES,
     Cpu,
@@ -28,6 +28,7 @@ from meters import (
     rss_kib,
 )
 
+from voicelane.cli.bench.libraries import NotThere
 from voicelane.pacer import Pacer
 
 ROOT = Path(__file__).parent.parent.parent

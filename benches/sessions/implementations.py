@@ -9,13 +9,10 @@ import logging
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Protocol
 
+from voicelane.cli.bench.libraries import NotThere
 from voicelane.pacer import Pacer
 
 FRAME_S = 0.02
-
-
-class NotThere(Exception):
-    """This environment does not have what is to be measured."""
 
 
 class Session(Protocol):

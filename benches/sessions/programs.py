@@ -15,6 +15,8 @@ from typing import Any, Self
 from client import NOT_THERE, ROOT
 from verdict import Case
 
+from voicelane.cli.bench.libraries import NotThere
+
 HERE = Path(__file__).parent
 _TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 _PLUGIN_PYTHON = os.environ.get(
@@ -28,10 +30,6 @@ _END_S = 5.0
 
 class RunFailed(Exception):
     """A program ended without its figures."""
-
-
-class NotThere(Exception):
-    """What is to be measured is not installed."""
 
 
 def program(name: str) -> Path:

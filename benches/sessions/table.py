@@ -33,7 +33,8 @@ def markdown(result: Mapping[str, Any]) -> str:
         _table(_COSTS, (_cost(case, one, found) for case, one in found.items())),
         _table(_HOLDINGS, (_holding(case, one) for case, one in found.items())),
     ]
-    parts += [_disturbances(found)] if _disturbances(found) else []
+    if disturbances := _disturbances(found):
+        parts.append(disturbances)
     judged = list(targets(found))
     if measured := [target for target in judged if target[2]]:
         parts.append(_table("target | measured | met |", measured))
@@ -78,9 +79,8 @@ def _cost(case: Case, one: Row, found: Summaries) -> list[str]:
     label, size = _label(case, one), str(case.sessions)
     if one["verdict"] == "wrong":
         return [size, label, "wrong", *[""] * 9]
-    if (
-        one["verdict"] == "lost"
-    ):  # a process that cannot follow has no cost of its own, only a full core
+    # A process that cannot follow has no cost of its own, only a full core.
+    if one["verdict"] == "lost":
         cost = f"({one['cpu_ms']:.2f})"
         ratios = [""] * 3
     else:

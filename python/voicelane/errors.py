@@ -37,7 +37,7 @@ __all__ = [
 ]
 
 
-_CUT_OFF = 1006  # RFC 6455, 7.1.5: closed without a close frame
+NO_CLOSE_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
 
 class VoiceLiveError(Exception):
@@ -135,7 +135,7 @@ class ConnectionLostError(VoiceLiveError):
         why = f"(code {code}{reason and ': ' + reason})"
         if by_us:
             text = f"The connection to Azure Voice Live was closed from this side {why}"
-        elif code == _CUT_OFF:
+        elif code == NO_CLOSE_CODE:
             text = f"The connection to Azure Voice Live was lost {why}"
         else:
             text = f"Azure Voice Live closed the connection {why}"

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from .errors import ErrorText, VoiceLiveError
-from .link import Link
+from .link import Link, told_fault
 from .logs import session_logger
 from .open_session import OpenSession
 from .reconnect import ReconnectPolicy
@@ -50,8 +50,7 @@ class Keeper:
         try:
             error = await self._keep(session)
         except Exception as fault:  # noqa: BLE001 - logged, and the session ends with it
-            _log.error("The session met a fault of voicelane itself", exc_info=fault)
-            error = VoiceLiveError(f"Error keeping the connection: {fault!r}")
+            error = told_fault("keeping the connection", fault)
             self._emit("error", ErrorText(error, error))
             await session.link.close()  # it may be well
         session.give_up()
@@ -81,7 +80,8 @@ class Keeper:
         renew_s = self._renewal_delay_s(link)
         await asyncio.wait({link.task}, timeout=renew_s)
         while not link.task.done():
-            left_s = (link.expires_at_s or 0) - time.time()
+            assert link.expires_at_s is not None, "what expires says when"
+            left_s = link.expires_at_s - time.time()
             if session.is_pause or left_s < _LAST_CALL_S:
                 return True
             await asyncio.wait({link.task}, timeout=_PAUSE_POLL_S)

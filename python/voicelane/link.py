@@ -63,9 +63,9 @@ class Link:
         self._task: asyncio.Task[VoiceLiveError | None] | None = None
 
     def accept(self, session_id: str | None, expires_at_s: float | None) -> None:
-        """The service accepted the session, or a change of it."""
-        self.session_id = session_id
-        self.expires_at_s = expires_at_s
+        """The service accepted the session, or a change of it. What it does not say again stays."""
+        self.session_id = session_id or self.session_id
+        self.expires_at_s = expires_at_s or self.expires_at_s
         if self._accepted.is_set() and self._updates:
             # Confirmations carry no id: they come in the order of the changes.
             _, accepted = self._updates.popitem(last=False)
@@ -94,19 +94,20 @@ class Link:
             SessionNotReadyError: it said nothing in time, or the connection ended before.
         """
         event_id = f"voicelane-update-{secrets.token_hex(6)}"
+        self._uplink.put_event({"type": "session.update", "event_id": event_id, "session": session})
         accepted = asyncio.get_running_loop().create_future()
         self._updates[event_id] = accepted
-        event = {"type": "session.update", "event_id": event_id, "session": session}
-        self._uplink.put_event(event)
-        done, _ = await asyncio.wait(
-            {accepted, self.task}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
-        )
-        self._updates.pop(event_id, None)
-        if accepted not in done:
-            raise SessionNotReadyError(
-                "Azure Voice Live did not confirm the session's new settings"
+        try:
+            done, _ = await asyncio.wait(
+                {accepted, self.task}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED
             )
-        accepted.result()
+            if accepted not in done:
+                raise SessionNotReadyError(
+                    "Azure Voice Live did not confirm the session's new settings"
+                )
+            accepted.result()
+        finally:
+            accepted.cancel()  # it keeps its place: an answer that comes late is not the next one's
 
     async def open(
         self, session: Mapping[str, Any], history: Iterable[Mapping[str, Any]], timeout_s: float
@@ -180,11 +181,11 @@ class Link:
             done, _ = await asyncio.wait({reader, sender}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             await _cancel(reader, sender)
-        error = next(task.exception() for task in done)
+        # Where both have ended, the reader knows what the service said.
+        error = (reader if reader in done else sender).exception()
         if error is None or isinstance(error, VoiceLiveError):
             return error
-        _log.error("The session met a fault of voicelane itself", exc_info=error)
-        return VoiceLiveError(f"Error processing events: {error!r}")
+        return told_fault("processing events", error)
 
     async def _read(self) -> None:
         while True:
@@ -206,27 +207,32 @@ class Link:
 
     def _read_text(self, text: bytes) -> None:
         try:
-            self._handle(text)
+            actions = self._actions_after(text)
         except ValueError as error:
-            trimmed = trim_to_whole_samples(text)
-            if trimmed is None:
+            if (trimmed := trim_to_whole_samples(text)) is None:
                 self._report(error)
             else:
                 _log.warning(_TRIMMED)
-                self._handle(trimmed)
+                self._read_text(trimmed)
+        else:
+            self._obey(self, actions)
 
-    def _handle(self, text: bytes) -> None:
+    def _actions_after(self, text: bytes) -> list[Action]:
         conversation = self.conversation
         if self.transport.writes_playback:
             interrupted, self._interrupted = self._interrupted, None
-            self._obey(self, conversation.handle(_parsed(text), interrupted))
-            return
+            return conversation.handle(_parsed(text), interrupted)
         accepted = conversation.accepted_response_id
         delta = self._playback.write_event(text, response_id=accepted)
         if delta is not None:
-            self._obey(self, conversation.handle_audio(delta))
-        else:
-            self._obey(self, conversation.handle(_parsed(text)))
+            return conversation.handle_audio(delta)
+        return conversation.handle(_parsed(text))
+
+
+def told_fault(doing: str, fault: BaseException) -> VoiceLiveError:
+    """Logs a fault of voicelane itself. Returns the error that the session ends with."""
+    _log.error("The session met a fault of voicelane itself", exc_info=fault)
+    return VoiceLiveError(f"Error {doing}: {fault!r}")
 
 
 def _parsed(text: bytes) -> Any:

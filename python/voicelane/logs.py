@@ -37,8 +37,8 @@ _LEVELS = {
 }
 _TOLD_TWICE = frozenset({"closed"})  # `ended` logs it
 
-# The client's loggers that log whole frames (audio and texts) and URLs, at DEBUG.
-_FRAME_LOGGERS = ("azure.ai.voicelive.aio._patch",)
+# The client's logger that logs whole frames (audio and texts) and URLs, at DEBUG.
+_FRAME_LOGGER = "azure.ai.voicelive.aio._patch"
 
 
 class SessionLogger(logging.LoggerAdapter[logging.Logger]):
@@ -62,8 +62,7 @@ def keep_frames_out() -> None:
 
     Raises the level of the one logger that does to INFO; its warnings and errors are logged as before.
     """
-    for name in _FRAME_LOGGERS:
-        logging.getLogger(name).setLevel(logging.INFO)
+    logging.getLogger(_FRAME_LOGGER).setLevel(logging.INFO)
 
 
 class SessionLog(Observer):

@@ -21,7 +21,7 @@ class Latency:
         measured: is told each of them, in seconds.
     """
 
-    def __init__(self, measured: Callable[[float], None] | None = None) -> None:
+    def __init__(self, measured: Callable[[float], object]) -> None:
         self._measured = measured
         self._recent_ms: deque[float] = deque(maxlen=_KEPT)
         self._started_s: float | None = None
@@ -36,8 +36,7 @@ class Latency:
             duration_s = now_s - self._started_s
             self._recent_ms.append(1000 * duration_s)
             self._started_s = None
-            if self._measured is not None:
-                self._measured(duration_s)
+            self._measured(duration_s)
 
     def summary(self) -> dict[str, Any]:
         """Count, median and 99th percentile of the latest 512; None where there is none."""

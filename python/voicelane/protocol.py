@@ -9,7 +9,6 @@ import base64
 import json
 from collections import OrderedDict, deque
 from collections.abc import Callable, Collection, Mapping
-from itertools import dropwhile
 from typing import Any, Protocol
 
 from .actions import (
@@ -38,6 +37,9 @@ from .wire_values import mapping
 # How many items the bookkeeping looks back: a conversation may last an hour.
 _REMEMBERED_ITEMS = 64
 _MAX_WAITING_RESPONSES = 64
+
+# Beyond it no second is told from the next, and no timer can be set.
+_END_OF_TIME_S = 2.0**53
 
 
 class AudioDelta(Protocol):
@@ -80,7 +82,6 @@ class Conversation:
         mcp_labels: Callable[[], Collection[str]] = frozenset,
         listener_lag_ms: Callable[[], float] = float,
     ) -> None:
-        self._interrupted: Interrupted | None = None
         self._play_head = play_head
         self._listener_lag_ms = listener_lag_ms
         self._sample_rate_hz = sample_rate_hz
@@ -106,7 +107,6 @@ class Conversation:
         )
         self._handlers: Mapping[str, Callable[[Mapping[str, Any]], list[Action]]] = {
             "session.updated": self._on_session_updated,
-            "input_audio_buffer.speech_started": self._on_speech_started,
             "input_audio_buffer.speech_stopped": self._on_speech_stopped,
             "conversation.item.created": self._on_item_created,
             "conversation.item.deleted": self._on_item_deleted,
@@ -143,20 +143,17 @@ class Conversation:
         """Whether nobody speaks, and nothing was asked for: a pause."""
         return not (self.user_is_speaking or self._active or self._requested)
 
-    @property
-    def agent_is_speaking(self) -> bool:
-        """Whether audio of a response is being received."""
-        return self._agent_is_speaking
-
     def handle(
         self, event: Mapping[str, Any], interrupted: Interrupted | None = None
     ) -> list[Action]:
         """What follows from a server event that is no audio delta. Unknown ones are let pass.
 
-        With `interrupted`, playback was interrupted when the event came.
+        With `interrupted`, the transport interrupted playback because of this event.
         """
-        handler = self._handlers.get(str(event.get("type")))
-        self._interrupted = interrupted
+        kind = str(event.get("type"))
+        if kind == "input_audio_buffer.speech_started":
+            return self._on_speech_started(interrupted)
+        handler = self._handlers.get(kind)
         return handler(event) if handler else []
 
     def handle_audio(self, delta: AudioDelta) -> list[Action]:
@@ -187,11 +184,13 @@ class Conversation:
 
     def interrupt(self) -> list[Action]:
         """The caller cuts the agent off: nothing that was asked for before is to be heard."""
+        # Of what has not begun there is nothing to cancel yet: it is cut off when it begins.
+        if self._requested is not None:
+            self._requested.finish("cancelled")
         for reply in self._waiting:
             reply.finish("cancelled")
         self._waiting.clear()
-        self.calls.silence(self._active.response_id if self._active else None)
-        return self._cut_off(cancel=self._active is not None)
+        return self._cut_off_all()
 
     def abandon(self) -> list[Reply]:
         """The connection is lost. Returns what has to be asked for again on the next one.
@@ -201,7 +200,7 @@ class Conversation:
         active, requested = self._active, self._requested
         self._active = self._requested = None
         head = self._play_head()
-        replies = [reply for reply in (requested, *self._waiting) if reply is not None]
+        replies = [reply for reply in (requested, *self._waiting) if reply and not reply.is_done]
         self._waiting.clear()
         if active is None:
             return replies
@@ -220,7 +219,8 @@ class Conversation:
         session = mapping(event.get("session"))
         self._turn_detection = mapping(session.get("turn_detection"))
         expires_at = session.get("expires_at")
-        expires_at_s = expires_at if isinstance(expires_at, int | float) else None
+        is_time = isinstance(expires_at, int | float) and 0 < expires_at < _END_OF_TIME_S
+        expires_at_s = expires_at if is_time else None
         return [SessionReady(session.get("id"), expires_at_s)]
 
     def _on_error(self, event: Mapping[str, Any]) -> list[Action]:
@@ -232,7 +232,7 @@ class Conversation:
         if code == _ALREADY_ACTIVE and self._ask_again(error.event_id):
             return []
         refused = self._requested
-        if refused is None or error.event_id not in (None, _event_id(refused)):
+        if refused is None or error.event_id not in (None, refused.event_id):
             return [Fault(error)]
         self._requested = None
         return [ReplyFailed(refused, error), Fault(error), *self._next_response()]
@@ -240,24 +240,26 @@ class Conversation:
     def _ask_again(self, event_id: str | None) -> bool:
         """Our request met a response that the service had begun by itself: it is made again after that."""
         for reply in (self._requested, self._active):
-            if reply is not None and event_id == _event_id(reply):
+            if reply is not None and event_id == reply.event_id:
                 if reply is self._active:  # taken for the answer to our request, which it is not
                     self._active = Reply()
                     self._active.response_id, reply.response_id = reply.response_id, None
                     self._active.status, reply.status = reply.status, "waiting"
                 self._requested = None
-                self._waiting.appendleft(reply)
+                if not reply.is_done:
+                    self._waiting.appendleft(reply)
                 return True
         return False
 
     # --- the user ----------------------------------------------------------------------------
 
-    def _on_speech_started(self, _event: Mapping[str, Any]) -> list[Action]:
+    def _on_speech_started(self, interrupted: Interrupted | None) -> list[Action]:
         self.user_is_speaking = True
         # The service cancels the response by itself unless it was told not to.
         cancels_itself = self._turn_detection.get("interrupt_response", True)
         cancel = self._active is not None and not cancels_itself
-        return [Emit("user_speech_started", {"type": "done"}), *self._cut_off(cancel=cancel)]
+        started = Emit("user_speech_started", {"type": "done"})
+        return [started, *self._cut_off(interrupted, cancel=cancel)]
 
     def _on_speech_stopped(self, _event: Mapping[str, Any]) -> list[Action]:
         self.user_is_speaking = False
@@ -287,9 +289,12 @@ class Conversation:
         self._active = self._requested or Reply()
         self._requested = None
         self._active.response_id = response_id if isinstance(response_id, str) else None
+        begun = ResponseBegun(self._active.response_id)
+        if self._active.is_done:  # cut off before it began
+            return [begun, *self._cut_off_all()]
         self._active.status = "in_progress"
         self._audible = True
-        return [ResponseBegun(self._active.response_id)]
+        return [begun]
 
     def _on_output_item_done(self, event: Mapping[str, Any]) -> list[Action]:
         self._history.complete(mapping(event.get("item")))
@@ -331,12 +336,12 @@ class Conversation:
             ended.status = status
             ended.usage = response.get("usage")
             actions += self._agent_done()
+            self._transcripts.response_ended()
         calls = self.calls.of_response(response, ended) if status == "completed" else []
         actions += calls
         # One that calls functions goes on with what they return.
         if ended is not None and not calls:
             actions.append(ReplyDone(ended))
-        self._transcripts.response_ended()
         done = {"response_id": response.get("id"), "status": status, "usage": response.get("usage")}
         actions.append(Emit("response_done", done))
         if status == "failed":
@@ -365,7 +370,7 @@ class Conversation:
 
     def _request(self, reply: Reply) -> list[Action]:
         self._requested = reply
-        event: dict[str, Any] = {"type": "response.create", "event_id": _event_id(reply)}
+        event: dict[str, Any] = {"type": "response.create", "event_id": reply.event_id}
         if reply.request is not None:
             event["response"] = reply.request
         return [Send(event)]
@@ -376,10 +381,14 @@ class Conversation:
         self._agent_is_speaking = False
         return [SpeechComplete()]
 
-    def _cut_off(self, *, cancel: bool) -> list[Action]:
+    def _cut_off_all(self) -> list[Action]:
+        """As the caller wants it: what the active response calls is not answered either."""
+        self.calls.silence(self._active.response_id if self._active else None)
+        return self._cut_off(cancel=self._active is not None)
+
+    def _cut_off(self, interrupted: Interrupted | None = None, *, cancel: bool) -> list[Action]:
         """Ends what is being said: the service must know how much of it was heard."""
         self._audible = False
-        interrupted, self._interrupted = self._interrupted, None
         actions: list[Action] = [InterruptPlayback(interrupted)]
         if cancel:
             response_id = self._active.response_id if self._active else None
@@ -391,8 +400,11 @@ class Conversation:
         """Tells how much was heard of each item that will not be heard to its end."""
         received_ms = {item_id: self._received_ms(item_id) for item_id in self._received_frames}
         self._received_frames.clear()
+        # What came before the item at the play head was heard. Where that is an older one, nothing was.
+        items = list(received_ms)
+        first = items.index(head.item_id) if head.item_id in received_ms else 0
         actions: list[Action] = []
-        for item_id in dropwhile(lambda item_id: item_id != head.item_id, received_ms):
+        for item_id in items[first:]:
             heard_ms = self._heard_ms(head) if item_id == head.item_id else 0
             if heard_ms >= received_ms[item_id]:
                 continue
@@ -450,8 +462,3 @@ def _truncation(item_id: str, content_index: int, audio_end_ms: int) -> Send:
             "audio_end_ms": audio_end_ms,
         }
     )
-
-
-def _event_id(reply: Reply) -> str:
-    """Names the request, so that the service's refusal can say which one it is."""
-    return f"voicelane-{id(reply):x}"

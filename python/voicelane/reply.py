@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import Generator, Mapping
 from typing import Any
 
@@ -10,13 +11,17 @@ from .errors import VoiceLiveError
 
 
 class Reply:
-    """An answer of the agent. Awaiting it waits until it was played, or cut off, to its end.
+    """An answer of the agent. Awaiting it waits until it was played to its end, or cut off.
+
+    Awaiting raises what kept it from beginning: the service's refusal, a `ServiceError`, or a
+    `VoiceLiveError` where too many waited before it.
 
         reply = await model.send_text_message("What time is it?")
         await reply
         print(reply.text, reply.status)
 
     Attributes:
+        event_id: names the request, so that the service's refusal can say which one it is.
         request: the ``response`` object it was asked for with, None for the service's defaults.
         response_id: the service's id, None until it began.
         status: "waiting", "in_progress", and in the end as the service says: "completed", "cancelled",
@@ -26,6 +31,7 @@ class Reply:
     """
 
     def __init__(self, request: Mapping[str, Any] | None = None) -> None:
+        self.event_id = f"voicelane-{secrets.token_hex(6)}"
         self.request = request
         self.response_id: str | None = None
         self.status = "waiting"

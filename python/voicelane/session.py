@@ -38,7 +38,6 @@ _log = session_logger(__name__)
 
 DEFAULT_ENDPOINT = "wss://api.voicelive.com/v1"
 
-_SESSION_READY_TIMEOUT_S = 10.0
 _SEND_READY_TIMEOUT_S = 5.0
 _HANDLER_DRAIN_S = 2.0
 
@@ -90,7 +89,7 @@ class AzureVoiceLive(SessionEvents):
         input_sample_rate_hz: int = 48_000,
         input_channels: int = 2,
         chunk_ms: int = 20,
-        connect_timeout_s: float = _SESSION_READY_TIMEOUT_S,
+        connect_timeout_s: float = 10.0,
         ca_file: str | os.PathLike[str] | None = None,
         allow_insecure: bool = False,
         reconnect: ReconnectPolicy | None = None,
@@ -98,7 +97,7 @@ class AzureVoiceLive(SessionEvents):
     ) -> None:
         super().__init__()
         self._owns_credential = credential is None
-        self.credential = resolve_credential(credential, api_key)
+        self.credential: Any = resolve_credential(credential, api_key)
         del api_key  # from the tracebacks of what is refused below
         self._transport = choose(transport)
         if not connect_timeout_s > 0:
@@ -246,6 +245,8 @@ class AzureVoiceLive(SessionEvents):
             self._observer.connecting()
             self._closing = False
             self.loop = asyncio.get_running_loop()
+            if self.credential is None:  # closed with the session before
+                self.credential = resolve_credential(None, None)
             if self.audio_track is None:
                 self.audio_track = PlaybackTrack(self.playback)
             try:
@@ -280,7 +281,8 @@ class AzureVoiceLive(SessionEvents):
             await self._cleanup_session()
             self._observer.ended(None)
         if self._owns_credential and hasattr(self.credential, "close"):
-            await self.credential.close()
+            credential, self.credential = self.credential, None
+            await credential.close()
         if was_open and self._ended is None:
             self.emit("closed", {"error": None})
         self.end_streams()
@@ -383,7 +385,7 @@ class AzureVoiceLive(SessionEvents):
 
         Args:
             **changes: settings by the names of `AzureVoiceLiveConfig`, ``instructions`` and ``tools``. None
-                goes back to the service's default.
+                goes back to the service's default; instructions are a text.
 
         Raises:
             ValueError, TypeError: a value is bad, or the setting cannot change any more.
@@ -491,7 +493,7 @@ class AzureVoiceLive(SessionEvents):
         (await self._ready()).tell(user_item(content))
 
     async def interrupt(self) -> None:
-        """Cuts the agent off: drops what was not heard, cancels the response where one is active."""
+        """Cuts the agent off: drops what was not heard, cancels what is being said and what was asked for."""
         self.catch_up()
         if self._session is not None and not self._closing:
             self._session.interrupt()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Literal, Protocol, TypeVar, overload
+from weakref import WeakSet
 
 from .emitter import EventEmitter, Handler
 from .errors import ErrorText
@@ -51,7 +52,7 @@ class SessionEvents(EventEmitter):
 
     def __init__(self) -> None:
         super().__init__()
-        self._streams: list[EventStream] = []
+        self._streams: WeakSet[EventStream] = WeakSet()  # gone with who iterates
 
     @overload  # type: ignore[override]  # it asks more of a handler than any emitter does
     def on(
@@ -60,11 +61,13 @@ class SessionEvents(EventEmitter):
         handler: Takes[UserSpeechStartedPayload, object],
     ) -> Handler: ...
     @overload
-    def on(self, event: Literal["user_speech_started"]) -> Decorator[UserSpeechStartedPayload]: ...
+    def on(
+        self, event: Literal["user_speech_started"], handler: None = None
+    ) -> Decorator[UserSpeechStartedPayload]: ...
     @overload
     def on(self, event: _Bare, handler: Takes[NoPayload, object]) -> Handler: ...
     @overload
-    def on(self, event: _Bare) -> Decorator[NoPayload]: ...
+    def on(self, event: _Bare, handler: None = None) -> Decorator[NoPayload]: ...
     @overload
     def on(
         self,
@@ -73,26 +76,32 @@ class SessionEvents(EventEmitter):
     ) -> Handler: ...
     @overload
     def on(
-        self, event: Literal["realtime_model_transcription"]
+        self, event: Literal["realtime_model_transcription"], handler: None = None
     ) -> Decorator[TranscriptionPayload]: ...
     @overload
     def on(
         self, event: Literal["transcript_cut"], handler: Takes[TranscriptCutPayload, object]
     ) -> Handler: ...
     @overload
-    def on(self, event: Literal["transcript_cut"]) -> Decorator[TranscriptCutPayload]: ...
+    def on(
+        self, event: Literal["transcript_cut"], handler: None = None
+    ) -> Decorator[TranscriptCutPayload]: ...
     @overload
     def on(
         self, event: Literal["text_response"], handler: Takes[TextResponsePayload, object]
     ) -> Handler: ...
     @overload
-    def on(self, event: Literal["text_response"]) -> Decorator[TextResponsePayload]: ...
+    def on(
+        self, event: Literal["text_response"], handler: None = None
+    ) -> Decorator[TextResponsePayload]: ...
     @overload
     def on(
         self, event: Literal["response_done"], handler: Takes[ResponseDonePayload, object]
     ) -> Handler: ...
     @overload
-    def on(self, event: Literal["response_done"]) -> Decorator[ResponseDonePayload]: ...
+    def on(
+        self, event: Literal["response_done"], handler: None = None
+    ) -> Decorator[ResponseDonePayload]: ...
     @overload
     def on(
         self,
@@ -101,7 +110,7 @@ class SessionEvents(EventEmitter):
     ) -> Handler: ...
     @overload
     def on(
-        self, event: Literal["realtime_model_function_started"]
+        self, event: Literal["realtime_model_function_started"], handler: None = None
     ) -> Decorator[FunctionStartedPayload]: ...
     @overload
     def on(
@@ -111,36 +120,40 @@ class SessionEvents(EventEmitter):
     ) -> Handler: ...
     @overload
     def on(
-        self, event: Literal["realtime_model_function_executed"]
+        self, event: Literal["realtime_model_function_executed"], handler: None = None
     ) -> Decorator[FunctionExecutedPayload]: ...
     @overload
     def on(
         self, event: Literal["word_timestamp"], handler: Takes[WordTimestampPayload, object]
     ) -> Handler: ...
     @overload
-    def on(self, event: Literal["word_timestamp"]) -> Decorator[WordTimestampPayload]: ...
+    def on(
+        self, event: Literal["word_timestamp"], handler: None = None
+    ) -> Decorator[WordTimestampPayload]: ...
     @overload
     def on(self, event: Literal["viseme"], handler: Takes[VisemePayload, object]) -> Handler: ...
     @overload
-    def on(self, event: Literal["viseme"]) -> Decorator[VisemePayload]: ...
+    def on(self, event: Literal["viseme"], handler: None = None) -> Decorator[VisemePayload]: ...
     @overload
     def on(
         self, event: Literal["reconnecting"], handler: Takes[ReconnectingPayload, object]
     ) -> Handler: ...
     @overload
-    def on(self, event: Literal["reconnecting"]) -> Decorator[ReconnectingPayload]: ...
+    def on(
+        self, event: Literal["reconnecting"], handler: None = None
+    ) -> Decorator[ReconnectingPayload]: ...
     @overload
     def on(self, event: Literal["closed"], handler: Takes[ClosedPayload, object]) -> Handler: ...
     @overload
-    def on(self, event: Literal["closed"]) -> Decorator[ClosedPayload]: ...
+    def on(self, event: Literal["closed"], handler: None = None) -> Decorator[ClosedPayload]: ...
     @overload
     def on(self, event: Literal["error"], handler: Takes[ErrorText, object]) -> Handler: ...
     @overload
-    def on(self, event: Literal["error"]) -> Decorator[ErrorText]: ...
+    def on(self, event: Literal["error"], handler: None = None) -> Decorator[ErrorText]: ...
     @overload
     def on(self, event: str, handler: Takes[object, object]) -> Handler: ...
     @overload
-    def on(self, event: str) -> Decorator[object]: ...
+    def on(self, event: str, handler: None = None) -> Decorator[object]: ...
     def on(self, event: str, handler: Handler | None = None) -> Handler:
         """Registers a handler, sync or async, which takes the event's payload or nothing.
 
@@ -158,7 +171,7 @@ class SessionEvents(EventEmitter):
     def events(self) -> EventStream:
         """The events from now on, as an async iterator of the dataclasses of `voicelane.events`."""
         stream = EventStream()
-        self._streams.append(stream)
+        self._streams.add(stream)
         return stream
 
     def end_streams(self) -> None:

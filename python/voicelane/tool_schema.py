@@ -421,6 +421,13 @@ def plain_function(function: Callable[..., Any]) -> Callable[..., Any]:
     return function if inspect.isroutine(function) else type(function).__call__
 
 
+def name_of(function: Callable[..., Any]) -> str:
+    """What a function is called; of a callable object its class."""
+    function = _unbound(function)
+    name: str = getattr(function, "__name__", type(function).__name__)
+    return name
+
+
 def docstring_of(function: Callable[..., Any]) -> str:
     """What it says of itself; of a callable object its class may tell."""
     text = plain_function(function).__doc__

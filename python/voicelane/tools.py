@@ -23,7 +23,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from .actions import MCPApprovalRequest
-from .tool_schema import ArgumentError, bound_names, docstring_of, function_shape
+from .tool_schema import ArgumentError, bound_names, docstring_of, function_shape, name_of
 
 DEFAULT_TIMEOUT_S = 30.0
 MAX_RUNNING_CALLS = 16
@@ -62,7 +62,7 @@ class Tool:
         if not callable(self.function) or isinstance(self.function, type):
             kind = "a class" if callable(self.function) else type(self.function).__name__
             raise TypeError(f"tools: expected a function or another callable, got {kind}")
-        name = self.name or _name_of(self.function)
+        name = self.name or name_of(self.function)
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             raise ValueError(
                 f"tools: expected a name of 1 to 64 letters, digits, '_' and '-', got {name!r}: "
@@ -265,12 +265,6 @@ def _tool(given: Any) -> Tool | MCPServer:
         name, description = getattr(given, "name", ""), getattr(given, "description", None)
         return Tool(given, name=name, description=description or "", parameters=parameters)
     return Tool(given)
-
-
-def _name_of(function: Any) -> str:
-    while hasattr(function, "func"):  # a partial
-        function = function.func
-    return getattr(function, "__name__", type(function).__name__)
 
 
 def _check_timeout(owner: str, name: str, timeout_s: Any) -> None:

@@ -65,7 +65,7 @@ const fn greatest_common_divisor(a: u32, b: u32) -> u32 {
 /// oldest first.
 ///
 /// Where `L` and `M` are small, the output frames of one row are worth computing side by side. They lie `M` input
-/// frames apart, so the input is dealt out to `M` streams, and each row to `M` branches, one for each stream.
+/// frames apart, so the input is deinterleaved into `M` streams, and each row to `M` branches, one for each stream.
 #[derive(Debug)]
 pub struct PolyphaseFilter {
     ratio: Ratio,
@@ -165,7 +165,7 @@ impl PolyphaseFilter {
         self.rows()[row * self.row_len + within_row]
     }
 
-    /// The number of streams that the input is dealt out to: `M`, or 1 for rows that are computed one by one.
+    /// The number of streams that the input is deinterleaved into: `M`, or 1 for rows that are computed one by one.
     pub(crate) fn num_streams(&self) -> usize {
         self.num_streams
     }

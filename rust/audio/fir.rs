@@ -14,7 +14,7 @@ const OUTPUT_BLOCK_FRAMES: usize = 480;
 
 /// A polyphase filter and its delay line.
 ///
-/// The line keeps the frames `0..filled`, dealt out to the streams of the filter: frame `i` is number `i / S` of
+/// The line keeps the frames `0..filled`, deinterleaved into the streams of the filter: frame `i` is number `i / S` of
 /// stream `i mod S`. The window of the next output frame begins at `next`, which may lie beyond `filled`.
 pub struct Fir {
     filter: Arc<PolyphaseFilter>,
@@ -52,7 +52,7 @@ impl Fir {
 
     /// Takes interleaved frames, at most [`BLOCK_FRAMES`].
     pub fn take(&mut self, pcm: &[i16], num_channels: usize) {
-        self.isa.deal_out(pcm, num_channels, self.filled, self.filter.num_streams(), &mut self.line);
+        self.isa.deinterleave(pcm, num_channels, self.filled, self.filter.num_streams(), &mut self.line);
         self.filled += pcm.len() / num_channels;
     }
 

@@ -11,6 +11,7 @@ pub use super::isa::Isa;
 use super::isa::Level;
 use super::loops;
 pub use super::loops::{Branch, ROW_GROUP, Rows};
+use super::voice::{VoiceActivity, Window};
 
 /// Defines `Isa::$name`: the body, compiled for each instruction set with its vector as `V`.
 macro_rules! kernel {
@@ -251,13 +252,13 @@ kernel! {
 }
 
 kernel! {
-    /// Downmixes the frames of `pcm` and deals them out to the streams of `line`: frame `i` of the line is number
+    /// Downmixes the frames of `pcm` and deinterleaves them into the streams of `line`: frame `i` of the line is number
     /// `i / S` of stream `i mod S`, and the first frame of `pcm` is number `at`.
     ///
     /// # Panics
     /// If the line has no room for them.
-    fn deal_out(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
-        loops::deal_out(pcm, num_channels, at, num_streams, line)
+    fn deinterleave(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
+        loops::deinterleave(pcm, num_channels, at, num_streams, line)
     }
 }
 
@@ -265,6 +266,13 @@ kernel! {
     /// Sets every `up`-th of `output`, from `first` on, to the next of `frames`.
     fn interleave(frames: &[f32], first: usize, up: usize, output: &mut [f32]) {
         loops::interleave(frames, first, up, output)
+    }
+}
+
+kernel! {
+    /// Tells what the last window of `voice` holds: the same bits with each instruction set.
+    fn classify(voice: &mut VoiceActivity, threshold: f32) -> Window {
+        voice.classify(threshold)
     }
 }
 

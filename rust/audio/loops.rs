@@ -70,27 +70,32 @@ fn mean_of<const CHANNELS: usize>(pcm: &[i16], mono: &mut [f32]) {
     }
 }
 
-/// See [`Isa::deal_out`](super::kernels::Isa::deal_out).
+/// See [`Isa::deinterleave`](super::kernels::Isa::deinterleave).
 #[inline(always)]
-pub fn deal_out(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
+pub fn deinterleave(pcm: &[i16], num_channels: usize, at: usize, num_streams: usize, line: &mut [f32]) {
     match (num_channels, num_streams) {
         (_, 1) => downmix(pcm, num_channels, &mut line[at..][..pcm.len() / num_channels]),
-        (1, _) => deal_frames(pcm, at, num_streams, line),
-        (2, 2) => deal_stereo_to_two(pcm, at, line),
-        (2, _) => deal_frames(bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<4>().0, at, num_streams, line),
+        (1, _) => deinterleave_frames(pcm, at, num_streams, line),
+        (2, 2) => deinterleave_stereo_by_two(pcm, at, line),
+        (2, _) => deinterleave_frames(
+            bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<4>().0,
+            at,
+            num_streams,
+            line,
+        ),
         _ => {
-            let mut mono = [0.0; DEALT_FRAMES];
-            for (block, pcm) in pcm.chunks(DEALT_FRAMES * num_channels).enumerate() {
+            let mut mono = [0.0; BLOCK_FRAMES];
+            for (block, pcm) in pcm.chunks(BLOCK_FRAMES * num_channels).enumerate() {
                 let mono = &mut mono[..pcm.len() / num_channels];
                 downmix(pcm, num_channels, mono);
-                deal_frames(mono, at + block * DEALT_FRAMES, num_streams, line);
+                deinterleave_frames(mono, at + block * BLOCK_FRAMES, num_streams, line);
             }
         }
     }
 }
 
-/// The frames that are downmixed before they are dealt out.
-const DEALT_FRAMES: usize = 480;
+/// The frames that are downmixed before they are deinterleaved.
+const BLOCK_FRAMES: usize = 480;
 
 /// The samples of one instant.
 trait Frame: Copy {
@@ -121,7 +126,7 @@ impl Frame for [u8; 4] {
 
 /// The most common case: a pair of frames is one 64-bit word, of which each stream takes a half.
 #[inline(always)]
-fn deal_stereo_to_two(pcm: &[i16], at: usize, line: &mut [f32]) {
+fn deinterleave_stereo_by_two(pcm: &[i16], at: usize, line: &mut [f32]) {
     let (pairs, rest) = bytemuck::cast_slice::<i16, u8>(pcm).as_chunks::<8>();
     let (even, odd) = line.split_at_mut(line.len() / 2);
     let (first, second) = if at.is_multiple_of(2) {
@@ -141,12 +146,12 @@ fn deal_stereo_to_two(pcm: &[i16], at: usize, line: &mut [f32]) {
 }
 
 #[inline(always)]
-fn deal_frames<T: Frame>(frames: &[T], at: usize, num_streams: usize, line: &mut [f32]) {
+fn deinterleave_frames<T: Frame>(frames: &[T], at: usize, num_streams: usize, line: &mut [f32]) {
     match num_streams {
-        2 => deal_frames_to::<T, 2>(frames, at, line),
-        3 => deal_frames_to::<T, 3>(frames, at, line),
-        4 => deal_frames_to::<T, 4>(frames, at, line),
-        6 => deal_frames_to::<T, 6>(frames, at, line),
+        2 => deinterleave_by::<T, 2>(frames, at, line),
+        3 => deinterleave_by::<T, 3>(frames, at, line),
+        4 => deinterleave_by::<T, 4>(frames, at, line),
+        6 => deinterleave_by::<T, 6>(frames, at, line),
         _ => {
             let stream_len = line.len() / num_streams;
             for (i, &frame) in (at..).zip(frames) {
@@ -158,7 +163,7 @@ fn deal_frames<T: Frame>(frames: &[T], at: usize, num_streams: usize, line: &mut
 
 /// Stream by stream, with a constant stride that the compiler turns into shuffles.
 #[inline(always)]
-fn deal_frames_to<T: Frame, const STREAMS: usize>(frames: &[T], at: usize, line: &mut [f32]) {
+fn deinterleave_by<T: Frame, const STREAMS: usize>(frames: &[T], at: usize, line: &mut [f32]) {
     let stream_len = line.len() / STREAMS;
     for (stream, room) in line.chunks_exact_mut(stream_len).enumerate() {
         let first = ((stream + STREAMS - at % STREAMS) % STREAMS).min(frames.len());

@@ -1,4 +1,5 @@
-//! Between interleaved signed 16-bit PCM and mono `f32`, which stays in units of the 16-bit scale (-32768 to 32767).
+//! Interleaved 16-bit PCM: its channels and frames checked, the mean of a frame, and the way back from mono `f32`, which
+//! is in units of the 16-bit scale (-32768 to 32767).
 
 use super::kernels::Isa;
 use crate::{Error, Result};

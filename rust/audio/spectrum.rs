@@ -48,6 +48,7 @@ fn tables() -> &'static Tables {
 /// Fills `power` with |X|² of the lowest bins of `window`, padded with zeros to [`POINTS`].
 ///
 /// `window` has an even length, at most that of the transform; `power` at most half of that, and not none.
+#[inline(always)]
 pub fn power_into(window: &[f32], power: &mut [f32]) {
     let tables = tables();
     let mut points = Complex { re: [[0.0; SIDE]; SIDE], im: [[0.0; SIDE]; SIDE] };
@@ -73,6 +74,7 @@ pub fn power_into(window: &[f32], power: &mut [f32]) {
 }
 
 /// The transform of each column, all of them side by side: radix 2, decimation in time.
+#[inline(always)]
 fn transform_columns(points: &mut Complex<Square>, tables: &Tables) {
     for row in 0..SIDE {
         let mirrored = row.reverse_bits() >> (usize::BITS - SIDE.ilog2());
@@ -97,6 +99,7 @@ fn transform_columns(points: &mut Complex<Square>, tables: &Tables) {
     }
 }
 
+#[inline(always)]
 fn butterfly(low_re: &mut Row, low_im: &mut Row, high_re: &mut Row, high_im: &mut Row, turn: Complex<f32>) {
     for column in 0..SIDE {
         let re = high_re[column] * turn.re - high_im[column] * turn.im;
@@ -108,6 +111,7 @@ fn butterfly(low_re: &mut Row, low_im: &mut Row, high_re: &mut Row, high_im: &mu
     }
 }
 
+#[inline(always)]
 fn turned_and_transposed(points: &Complex<Square>, turns: &Complex<Square>) -> Complex<Square> {
     let mut turned = *points;
     for row in 0..SIDE {

@@ -10,7 +10,8 @@ use std::collections::VecDeque;
 use std::f32::consts::PI;
 use std::sync::OnceLock;
 
-use super::resample::{Quality, Resampler};
+use super::kernels::Isa;
+use super::resample::{MonoResampler, Quality};
 use super::spectrum::{POINTS, power_into};
 use crate::Result;
 
@@ -29,7 +30,7 @@ const BAND_EDGES_HZ: [usize; 9] = [150, 300, 450, 650, 900, 1250, 1750, 2500, 35
 const NUM_BANDS: usize = BAND_EDGES_HZ.len() - 1;
 /// Bands that far below the loudest count as equally silent.
 const SHAPE_RANGE_DB: f32 = 30.0;
-const CHANGE_DB: f32 = 4.0;
+const LEAST_CHANGE_DB: f32 = 4.0;
 /// Up and down: a short pause in loud speech must show the floor below it.
 const SMOOTHING: (f32, f32) = (0.25, 0.6);
 const BLOCK_WINDOWS: usize = 10;
@@ -82,7 +83,7 @@ fn tables() -> &'static Tables {
 /// Tells voices from other sounds in a stream of mono samples; how the stream is cut changes nothing.
 #[derive(Debug)]
 pub struct VoiceActivity {
-    resampler: Resampler,
+    resampler: MonoResampler,
     resampled: Vec<i16>,
     pending: VecDeque<i16>,
     span: [f32; SPAN],
@@ -100,7 +101,7 @@ impl VoiceActivity {
     /// A rate outside 4000 to 192000 Hz.
     pub fn new(sample_rate_hz: u32) -> Result<Self> {
         Ok(Self {
-            resampler: Resampler::new(sample_rate_hz, RATE_HZ as u32, 1, Quality::LowDelay)?,
+            resampler: MonoResampler::new(sample_rate_hz, RATE_HZ as u32, Quality::LowDelay)?,
             resampled: Vec::new(),
             pending: VecDeque::new(),
             span: [0.0; SPAN],
@@ -116,23 +117,29 @@ impl VoiceActivity {
     ///
     /// `threshold`, 0 to 1, is how sure to be: 0.5 takes what is 4.4 dB above the floor, -50 dBFS at least, and 47 %
     /// periodic.
-    ///
-    /// # Errors
-    /// None: the resampler takes any number of mono samples.
-    pub fn process_into(&mut self, samples: &[i16], threshold: f32, windows: &mut Vec<Window>) -> Result<()> {
-        self.resampler.process_into(samples, &mut self.resampled)?;
+    pub fn process_into(&mut self, samples: &[i16], threshold: f32, windows: &mut Vec<Window>) {
+        let isa = Isa::best();
+        self.resampler.process_into(samples, &mut self.resampled);
         self.pending.extend(self.resampled.drain(..));
         while self.pending.len() >= HOP {
             self.span.copy_within(HOP.., 0);
             for (old, new) in self.span[HOP..].iter_mut().zip(self.pending.drain(..HOP)) {
                 *old = f32::from(new);
             }
-            windows.push(self.classify(threshold));
+            windows.push(isa.classify(self, threshold));
         }
-        Ok(())
     }
 
-    fn classify(&mut self, threshold: f32) -> Window {
+    /// What the last window holds. Inlined with all that it calls into a version for each instruction set.
+    #[inline(always)]
+    pub(super) fn classify(&mut self, threshold: f32) -> Window {
+        if self.span.iter().all(|sample| *sample == 0.0) {
+            // As a client sends it while its user is muted: there is no spectrum to look for.
+            let nothing = [0.0; BINS];
+            self.spectral_change_db(&nothing);
+            self.follow_floor(&nothing);
+            return Window::Quiet;
+        }
         let tables = tables();
         let mean = self.span.iter().sum::<f32>() / SPAN as f32;
         let mut window = self.span;
@@ -141,21 +148,25 @@ impl VoiceActivity {
         power_into(&window, &mut power);
         let floor = self.floor();
         let above: [f32; BINS] = std::array::from_fn(|bin| (power[bin] - floor[bin]).max(0.0));
-        let changes = self.changes(&above);
+        let change_db = self.spectral_change_db(&above);
         self.follow_floor(&power);
 
         let level = power[FIRST_BIN..].iter().sum::<f32>();
         let noise = floor[FIRST_BIN..].iter().sum::<f32>();
         let lowest_level = decibels_to_power(-60.0 + 20.0 * threshold) * (POINTS / 2) as f32;
         let is_sound = level >= noise * decibels_to_power(2.4 + 4.0 * threshold) && level >= lowest_level;
-        match () {
-            () if !is_sound => Window::Quiet,
-            () if periodicity(&above, &power) < 0.27 + 0.4 * threshold => Window::Sound,
-            () if changes < CHANGE_DB => Window::Tone,
-            () => Window::Speech,
+        if !is_sound {
+            Window::Quiet
+        } else if periodicity(&above, &power) < 0.27 + 0.4 * threshold {
+            Window::Sound
+        } else if change_db < LEAST_CHANGE_DB {
+            Window::Tone
+        } else {
+            Window::Speech
         }
     }
 
+    #[inline(always)]
     fn floor(&self) -> [f32; BINS] {
         let mut floor = self.least;
         for block in &self.blocks {
@@ -164,6 +175,7 @@ impl VoiceActivity {
         floor.map(|least| (least * FLOOR_BIAS).max(LOWEST_FLOOR))
     }
 
+    #[inline(always)]
     fn follow_floor(&mut self, power: &[f32; BINS]) {
         for ((smoothed, least), power) in self.smoothed.iter_mut().zip(&mut self.least).zip(power) {
             let rate = if power > smoothed { SMOOTHING.0 } else { SMOOTHING.1 };
@@ -177,8 +189,9 @@ impl VoiceActivity {
         }
     }
 
-    /// How much the shape of the spectrum differs from that of 40 ms ago, in decibels.
-    fn changes(&mut self, above: &[f32; BINS]) -> f32 {
+    /// The log-spectral distance to 40 ms ago: how much the shape differs, however loud either is.
+    #[inline(always)]
+    fn spectral_change_db(&mut self, above: &[f32; BINS]) -> f32 {
         let bin = |frequency_hz: usize| (frequency_hz * POINTS).div_ceil(RATE_HZ).min(BINS);
         let band = |index: usize| &above[bin(BAND_EDGES_HZ[index])..bin(BAND_EDGES_HZ[index + 1])];
         let mut shape: [f32; NUM_BANDS] =
@@ -188,18 +201,21 @@ impl VoiceActivity {
         let mean = shape.iter().sum::<f32>() / NUM_BANDS as f32;
         shape.iter_mut().for_each(|level| *level -= mean);
         let squares = shape.iter().zip(&self.shapes[0]).map(|(new, old)| (new - old).powi(2));
-        let changes = (squares.sum::<f32>() / NUM_BANDS as f32).sqrt();
+        let distance = (squares.sum::<f32>() / NUM_BANDS as f32).sqrt();
         self.shapes = [self.shapes[1], shape];
-        changes
+        distance
     }
 }
 
 /// The highest peak of the autocorrelation at the lags of a pitch: 1 for what repeats itself.
+#[inline(always)]
 fn periodicity(above: &[f32; BINS], power: &[f32; BINS]) -> f32 {
     let tables = tables();
     let total = dot(&power[PITCH_BINS], &tables.weights) + f32::MIN_POSITIVE;
-    let correlation: [f32; LAGS.end - LAGS.start] =
-        std::array::from_fn(|index| dot(&above[PITCH_BINS], &tables.pitch[index]) / total);
+    let mut correlation = [0.0; LAGS.end - LAGS.start]; // not by `from_fn`, which is compiled once for all
+    for (correlation, row) in correlation.iter_mut().zip(&tables.pitch) {
+        *correlation = dot(&above[PITCH_BINS], row) / total;
+    }
     let mut highest = 0;
     for index in 1..correlation.len() {
         if correlation[index] > correlation[highest] {
@@ -210,6 +226,7 @@ fn periodicity(above: &[f32; BINS], power: &[f32; BINS]) -> f32 {
     if highest == 0 || highest == correlation.len() - 1 { 0.0 } else { correlation[highest] }
 }
 
+#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     // Eight sums side by side, so that the compiler takes many numbers at a time.
     let mut sums = [0.0_f32; 8];

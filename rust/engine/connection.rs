@@ -189,7 +189,8 @@ impl Drop for Connection {
     }
 }
 
-/// Opens a websocket over bytes of the caller's and serves it to its end, without an engine: for the fuzzer.
+/// Opens a websocket over bytes of the caller's and serves it to its end, without an engine: for the fuzzer, and for
+/// tests in which time stands still.
 ///
 /// # Errors
 /// What came was no answer to a websocket's handshake.

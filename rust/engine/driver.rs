@@ -21,7 +21,8 @@ use super::dial::{Socket, text};
 use super::downlink::Downlink;
 use super::fault::{Ended, NO_CLOSE_FRAME};
 
-/// For our close frame to leave, where the other side broke the protocol or fell silent.
+/// For our close frame to leave, where the other side broke the protocol or fell silent; for its words to be
+/// read, where it hung up.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Answers to pings that wait for the socket: with more of them nothing is read, so that they do not pile up.
@@ -50,6 +51,8 @@ pub struct Driver {
     heartbeat: Duration,
     silence: Pin<Box<Sleep>>,
     was_asked: bool,
+    /// Why nothing can be sent any more.
+    unsendable: Option<Error>,
     close_timeout: Duration,
 }
 
@@ -73,6 +76,7 @@ impl Driver {
             heartbeat,
             silence: Box::pin(sleep(heartbeat)),
             was_asked: false,
+            unsendable: None,
             close_timeout,
         }
     }
@@ -118,8 +122,12 @@ impl Driver {
         if let Some(close) = self.shared.take_close() {
             return Poll::Ready(Turn::Close(close));
         }
-        if let Err(error) = self.poll_send(cx) {
-            return Poll::Ready(Turn::Message(Some(Err(error))));
+        if self.unsendable.is_none()
+            && let Err(error) = self.poll_send(cx)
+        {
+            // What the other side said before it hung up is still to be read.
+            self.unsendable = Some(error);
+            self.silence.as_mut().reset(Instant::now() + LAST_WORDS);
         }
         if self.shared.inbox().is_full(&self.bell) {
             // Nothing is read: silence says nothing about the other side.
@@ -131,7 +139,10 @@ impl Driver {
         {
             return Poll::Ready(Turn::Message(message));
         }
-        self.silence.as_mut().poll(cx).map(|()| Turn::Silence)
+        self.silence.as_mut().poll(cx).map(|()| match self.unsendable.take() {
+            Some(error) => Turn::Message(Some(Err(error))),
+            None => Turn::Silence,
+        })
     }
 
     /// Gives the socket all that waits, as far as it takes it.
@@ -176,7 +187,8 @@ impl Driver {
 
     fn is_heard(&mut self) {
         self.was_asked = false;
-        self.silence.as_mut().reset(Instant::now() + self.heartbeat);
+        let patience = if self.unsendable.is_some() { LAST_WORDS } else { self.heartbeat };
+        self.silence.as_mut().reset(Instant::now() + patience);
     }
 
     fn start_send(&mut self, message: Message) -> Result<(), Error> {

@@ -57,6 +57,13 @@ struct State {
     crowded_out: Option<Waker>,
 }
 
+impl State {
+    fn push(&mut self, event: Incoming) {
+        self.num_bytes += num_bytes(&event);
+        self.events.push_back(event);
+    }
+}
+
 /// The engine puts, the event loop takes.
 #[derive(Debug)]
 pub struct Inbox {
@@ -81,10 +88,7 @@ impl Inbox {
 
     /// An event for the loop, which is woken.
     pub fn put(&self, event: Incoming) {
-        let mut state = self.state();
-        state.num_bytes += num_bytes(&event);
-        state.events.push_back(event);
-        drop(state);
+        self.state().push(event);
         self.announce();
     }
 
@@ -93,7 +97,7 @@ impl Inbox {
         let mut state = self.state();
         match state.events.back_mut() {
             Some(Incoming::Audio(last)) if last.continues_in(&delta) => last.add(&delta),
-            _ => state.events.push_back(Incoming::Audio(delta)),
+            _ => state.push(Incoming::Audio(delta)),
         }
         drop(state);
         if is_first {
@@ -161,9 +165,13 @@ impl Inbox {
     }
 }
 
+/// What the service alone decides the length of.
 fn num_bytes(event: &Incoming) -> usize {
     match event {
         Incoming::Text(text) => text.len(),
-        Incoming::Audio(_) | Incoming::Interrupted { .. } | Incoming::Unreadable(_) => 0,
+        Incoming::Audio(delta) => {
+            [&delta.response_id, &delta.item_id].into_iter().flatten().map(String::len).sum()
+        }
+        Incoming::Interrupted { .. } | Incoming::Unreadable(_) => 0,
     }
 }

@@ -15,23 +15,21 @@ const EXPECTED: &str = "bytes or a C-contiguous buffer of native int16 samples o
 /// What a scratch buffer keeps between calls, so that a long clip does not stay in memory.
 pub const KEPT_BYTES: usize = 8 * 1024;
 
-/// Samples from which on a call lets other threads run: 0.3 to 3 ms of work, at 0.5 to 6 ns per sample. Below that,
-/// waiting to be let in again could cost more than the work: up to the switch interval of 5 ms.
-const LONG_SAMPLES: usize = 500_000;
-
 /// Gives back what a long clip took.
 pub fn keep_small(scratch: &mut Vec<i16>) {
     scratch.clear();
     scratch.shrink_to(KEPT_BYTES / 2);
 }
 
-/// Runs `work` on the samples, detached from the interpreter if it takes long.
-pub fn detached_if_long<T: Send>(
-    py: Python<'_>,
-    samples: &[i16],
-    work: impl FnOnce(&[i16]) -> T + Send,
-) -> T {
-    if samples.len() < LONG_SAMPLES { work(samples) } else { py.detach(|| work(samples)) }
+/// Whether work on the samples takes long: 0.3 to 3 ms, at 0.5 to 6 ns for each.
+pub fn is_long(samples: &[i16]) -> bool {
+    samples.len() >= 500_000
+}
+
+/// Does `work`, and lets other threads run meanwhile if it takes long. Short work is not worth it: to be let in again
+/// may take the switch interval of 5 ms.
+pub fn detached_if<T: Send>(py: Python<'_>, is_long: bool, work: impl FnOnce() -> T + Send) -> T {
+    if is_long { py.detach(work) } else { work() }
 }
 
 /// The samples of `pcm`: whole interleaved frames of `num_channels`, in `scratch` unless they could be borrowed.

@@ -10,7 +10,7 @@ use crate::audio::kernels::Isa;
 pub fn build_info(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
     let info = PyDict::new(py);
     info.set_item("version", env!("CARGO_PKG_VERSION"))?;
-    info.set_item("profile", if cfg!(debug_assertions) { "debug" } else { "release" })?;
+    info.set_item("profile", env!("VOICELANE_PROFILE"))?;
     info.set_item("target", env!("VOICELANE_TARGET"))?;
     info.set_item("rustc", env!("VOICELANE_RUSTC"))?;
     info.set_item("abi", "abi3-py311")?;

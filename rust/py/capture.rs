@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyString;
 
 use super::argument::{Name, Number};
-use super::buffer::{self, read_pcm};
-use super::error::concurrent_use;
+use super::buffer::{KEPT_BYTES, detached_if, is_long, keep_small, read_pcm};
+use super::error::lock;
 use crate::capture::{CaptureEncoder as Core, CaptureFormat};
 
 /// Encodes a stream of microphone audio for the service: downmix, resample, (G.711), base64, event text.
@@ -31,6 +31,8 @@ use crate::capture::{CaptureEncoder as Core, CaptureFormat};
 #[pyclass(frozen, module = "voicelane._core")]
 pub struct CaptureEncoder {
     state: Mutex<State>,
+    /// How late the audio is through the resampler's filter, in milliseconds; waiting for a whole chunk is not in it.
+    #[pyo3(get)]
     delay_ms: f64,
     /// As of the last finished call, to be read at any time.
     clipped_samples: AtomicU64,
@@ -43,9 +45,15 @@ struct State {
     text: String,
 }
 
+impl State {
+    fn duration_us(&self, frames: usize) -> u64 {
+        frames as u64 * 1_000_000 / u64::from(self.core.target_rate_hz())
+    }
+}
+
 impl CaptureEncoder {
     fn state(&self) -> PyResult<MutexGuard<'_, State>> {
-        self.state.try_lock().map_err(|_| concurrent_use("CaptureEncoder"))
+        lock(&self.state, "CaptureEncoder")
     }
 
     /// The event that appends what is due, "" where nothing is, and its duration in microseconds.
@@ -54,10 +62,9 @@ impl CaptureEncoder {
         let State { core, input, .. } = &mut *guard;
         let samples = read_pcm(pcm, core.num_channels(), input)?;
         let mut text = String::new();
-        let frames = buffer::detached_if_long(pcm.py(), samples, |samples| {
-            core.encode_event_into(samples, &mut text)
-        })?;
-        Ok((text, self.settle(&mut guard, frames)))
+        let frames = detached_if(pcm.py(), is_long(samples), || core.encode_event_into(samples, &mut text))?;
+        self.settle(&mut guard);
+        Ok((text, guard.duration_us(frames)))
     }
 
     /// The event that appends all that is left, and its duration in microseconds.
@@ -65,13 +72,15 @@ impl CaptureEncoder {
         let mut guard = self.state()?;
         let mut text = String::new();
         let frames = guard.core.flush_event_into(&mut text);
-        Ok((text, self.settle(&mut guard, frames)))
+        self.settle(&mut guard);
+        Ok((text, guard.duration_us(frames)))
     }
 
-    fn settle(&self, state: &mut State, frames: usize) -> u64 {
+    /// What every call ends with.
+    fn settle(&self, state: &mut State) {
+        // ORDERING: Relaxed, a counter that orders nothing else.
         self.clipped_samples.store(state.core.clipped_samples(), Ordering::Relaxed);
-        buffer::keep_small(&mut state.input);
-        frames as u64 * 1_000_000 / u64::from(state.core.target_rate_hz())
+        keep_small(&mut state.input);
     }
 
     /// Runs `encode` on the samples of `pcm` and returns the text it wrote.
@@ -83,18 +92,16 @@ impl CaptureEncoder {
         let mut guard = self.state()?;
         let State { core, input, text } = &mut *guard;
         let samples = read_pcm(pcm, core.num_channels(), input)?;
-        buffer::detached_if_long(pcm.py(), samples, |samples| encode(core, samples, text))?;
+        detached_if(pcm.py(), is_long(samples), || encode(core, samples, text))?;
         Ok(self.finish(pcm.py(), &mut guard))
     }
 
     /// The text of a call as `str`.
     fn finish<'py>(&self, py: Python<'py>, state: &mut State) -> Bound<'py, PyString> {
-        // ORDERING: Relaxed, a counter that orders nothing else.
-        self.clipped_samples.store(state.core.clipped_samples(), Ordering::Relaxed);
+        self.settle(state);
         let text = PyString::new(py, &state.text);
         state.text.clear();
-        state.text.shrink_to(buffer::KEPT_BYTES);
-        buffer::keep_small(&mut state.input);
+        state.text.shrink_to(KEPT_BYTES);
         text
     }
 }
@@ -184,12 +191,6 @@ impl CaptureEncoder {
         self.state()?.core.reset();
         self.clipped_samples.store(0, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// How late the audio is through the resampler's filter, in milliseconds; waiting for a whole chunk is not in it.
-    #[getter]
-    fn delay_ms(&self) -> f64 {
-        self.delay_ms
     }
 
     /// Samples that were saturated since construction or `reset`.

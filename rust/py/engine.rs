@@ -39,7 +39,7 @@ impl Mailbox {
 #[pyclass(frozen, module = "voicelane._core")]
 pub struct Connection(engine::Connection);
 
-/// `("connecting",)`, `("open",)`, `("failed", kind, text, status, retry_after)` or `("ended", code, reason)`.
+/// `("connecting",)`, `("open",)`, `("failed", kind, text, status, retry_after)` or `("ended", code, reason, by_us)`.
 #[derive(IntoPyObject)]
 enum StandingTuple {
     Simple((&'static str,)),

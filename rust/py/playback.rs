@@ -1,23 +1,18 @@
 //! `PlaybackBuffer` for Python.
 
 use std::ptr;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use pyo3::exceptions::{PyTypeError, PyValueError};
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict};
 
 use super::argument::{Name, Number};
-use super::buffer::{PcmTarget, keep_small, read_pcm};
-use super::error::concurrent_use;
+use super::buffer::{PcmTarget, detached_if, keep_small, read_pcm};
+use super::error::{concurrent_use, lock};
 #[cfg(unix)]
 use crate::engine;
 use crate::playback::{self, PlaybackConfig, PlaybackControl, PlaybackReader, PlaybackWriter};
-
-/// One end of the buffer, for one thread at a time.
-fn lock<'a, T>(end: &'a Mutex<T>, what: &str) -> PyResult<MutexGuard<'a, T>> {
-    end.try_lock().map_err(|_| concurrent_use(what))
-}
 
 const PRODUCER: &str = "PlaybackBuffer's producer side";
 const CONSUMER: &str = "PlaybackBuffer's consumer side";
@@ -122,7 +117,7 @@ impl PlaybackBuffer {
         let writer = &mut *lock(&self.writer, PRODUCER)?;
         let py = text.py();
         let text = text_bytes(text)?;
-        Ok(detached_if_long(py, text, |text| writer.write_base64(text, item_id, content_index))?)
+        Ok(detached_if(py, is_long_text(text), || writer.write_base64(text, item_id, content_index))?)
     }
 
     /// Append the audio of a raw server event; `None` where it is no `response.audio.delta`.
@@ -135,7 +130,7 @@ impl PlaybackBuffer {
         let writer = &mut *lock(&self.writer, PRODUCER)?;
         let py = text.py();
         let text = text_bytes(text)?;
-        Ok(detached_if_long(py, text, |text| writer.write_event(text, response_id))?.map(AudioDelta))
+        Ok(detached_if(py, is_long_text(text), || writer.write_event(text, response_id))?.map(AudioDelta))
     }
 
     /// Declare the utterance complete: running dry from here on is no underrun.
@@ -350,12 +345,9 @@ fn twice(name: &str, first: usize) -> PyErr {
 const MAX_READ_SAMPLES: usize = 1 << 28;
 const AT_MOST: &str = "at most 268435456 samples";
 
-/// Text from which on a call lets other threads run: about a millisecond of decoding into fresh memory.
-/// Below that, waiting to be let in again could cost up to the switch interval of 5 ms.
-const LONG_TEXT_BYTES: usize = 1 << 20;
-
-fn detached_if_long<T: Send>(py: Python<'_>, text: &[u8], work: impl FnOnce(&[u8]) -> T + Send) -> T {
-    if text.len() < LONG_TEXT_BYTES { work(text) } else { py.detach(|| work(text)) }
+/// Whether a text takes about a millisecond to decode into fresh memory.
+fn is_long_text(text: &[u8]) -> bool {
+    text.len() >= 1 << 20
 }
 
 fn text_bytes<'a>(text: &'a Bound<'_, PyAny>) -> PyResult<&'a [u8]> {

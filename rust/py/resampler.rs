@@ -7,8 +7,8 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::argument::{Name, Number};
-use super::buffer::{self, read_pcm};
-use super::error::concurrent_use;
+use super::buffer::{detached_if, is_long, keep_small, read_pcm};
+use super::error::lock;
 use crate::audio::resample::Resampler as Core;
 
 /// Converts a stream of 16-bit PCM to mono at another sample rate.
@@ -30,6 +30,8 @@ use crate::audio::resample::Resampler as Core;
 #[pyclass(frozen, module = "voicelane._core")]
 pub struct Resampler {
     state: Mutex<State>,
+    /// How late the output is, in milliseconds.
+    #[pyo3(get)]
     delay_ms: f64,
     /// As of the last finished call, to be read at any time.
     clipped_samples: AtomicU64,
@@ -44,7 +46,7 @@ struct State {
 
 impl Resampler {
     fn state(&self) -> PyResult<MutexGuard<'_, State>> {
-        self.state.try_lock().map_err(|_| concurrent_use("Resampler"))
+        lock(&self.state, "Resampler")
     }
 
     /// The output of a call as `bytes`.
@@ -52,8 +54,8 @@ impl Resampler {
         // ORDERING: Relaxed, a counter that orders nothing else.
         self.clipped_samples.store(state.core.clipped_samples(), Ordering::Relaxed);
         let bytes = PyBytes::new(py, bytemuck::cast_slice(&state.output));
-        buffer::keep_small(&mut state.output);
-        buffer::keep_small(&mut state.input);
+        keep_small(&mut state.output);
+        keep_small(&mut state.input);
         bytes
     }
 }
@@ -96,8 +98,8 @@ impl Resampler {
     fn process<'py>(&self, pcm: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyBytes>> {
         let mut guard = self.state()?;
         let State { core, input, output } = &mut *guard;
-        let pcm_samples = read_pcm(pcm, core.num_channels(), input)?;
-        buffer::detached_if_long(pcm.py(), pcm_samples, |samples| core.process_into(samples, output))?;
+        let samples = read_pcm(pcm, core.num_channels(), input)?;
+        detached_if(pcm.py(), is_long(samples), || core.process_into(samples, output))?;
         Ok(self.finish(pcm.py(), &mut guard))
     }
 
@@ -116,12 +118,6 @@ impl Resampler {
         self.state()?.core.reset();
         self.clipped_samples.store(0, Ordering::Relaxed);
         Ok(())
-    }
-
-    /// How late the output is, in milliseconds.
-    #[getter]
-    fn delay_ms(&self) -> f64 {
-        self.delay_ms
     }
 
     /// Output samples that were saturated since construction or `reset`.

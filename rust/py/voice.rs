@@ -7,7 +7,9 @@ use pyo3::prelude::*;
 use pyo3::types::PyBytes;
 
 use super::argument::{Name, Number};
-use super::error::concurrent_use;
+use super::buffer::keep_small;
+use super::error::lock;
+use crate::audio::pcm::check_channels;
 use crate::audio::voice::{VoiceActivity as Core, Window};
 use crate::capture::Encoding;
 use crate::wire::append::read_event;
@@ -47,9 +49,7 @@ impl VoiceActivity {
     fn new(sample_rate_hz: Number, num_channels: Number, encoding: Name) -> PyResult<Self> {
         let core = Core::new(sample_rate_hz.rate_hz("sample_rate_hz")?)?;
         let num_channels = num_channels.num_channels("num_channels")?;
-        if !(1..=8).contains(&num_channels) {
-            return Err(PyValueError::new_err(format!("num_channels: expected 1 to 8, got {num_channels}")));
-        }
+        check_channels("num_channels", num_channels)?;
         let state = Mutex::new(State { core, samples: Vec::new(), windows: Vec::new() });
         Ok(Self { state, encoding: encoding.encoding()?, num_channels })
     }
@@ -68,9 +68,9 @@ impl VoiceActivity {
     ///     ConcurrencyError: Another thread is using this object.
     #[pyo3(signature = (audio, threshold, /))]
     fn classify<'py>(&self, py: Python<'py>, audio: &[u8], threshold: f32) -> PyResult<Bound<'py, PyBytes>> {
-        let mut guard = self.state.try_lock().map_err(|_| concurrent_use("VoiceActivity"))?;
+        let mut guard = lock(&self.state, "VoiceActivity")?;
         let State { core, samples, windows } = &mut *guard;
-        let sample_bytes = if self.encoding == Encoding::Pcm16 { 2 } else { 1 };
+        let sample_bytes = self.encoding.sample_bytes();
         let frame_bytes = sample_bytes * self.num_channels;
         if !audio.len().is_multiple_of(frame_bytes) {
             return Err(PyValueError::new_err(format!(
@@ -84,16 +84,14 @@ impl VoiceActivity {
             Encoding::Pcm16 => bytemuck::cast_slice_mut(samples).copy_from_slice(audio),
             Encoding::G711(law) => law.decode_into(audio, samples),
         }
-        if self.num_channels > 1 {
-            let mut index = 0;
-            samples.retain(|_| {
-                index += 1;
-                (index - 1) % self.num_channels == 0
-            });
+        let num_frames = samples.len() / self.num_channels;
+        for frame in 1..num_frames {
+            samples[frame] = samples[frame * self.num_channels];
         }
+        samples.truncate(num_frames);
         windows.clear();
-        core.process_into(samples, threshold.clamp(0.0, 1.0), windows)?;
-        super::buffer::keep_small(samples);
+        core.process_into(samples, threshold.clamp(0.0, 1.0), windows);
+        keep_small(samples);
         let classes: Vec<u8> = windows.iter().map(|window| *window as u8).collect();
         Ok(PyBytes::new(py, &classes))
     }

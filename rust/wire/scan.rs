@@ -11,29 +11,18 @@ use super::delta::{AUDIO_DELTA, AudioDeltaEvent};
 
 /// The audio delta in `text`, `None` where this is not plain to see.
 pub fn scan(text: &[u8]) -> Option<AudioDeltaEvent<'_>> {
-    let mut cursor = Cursor { text, at: 0 };
     let (mut kind, mut response_id, mut item_id, mut delta) = (None, None, None, None);
     let (mut output_index, mut content_index) = (None, None);
-    cursor.expect(b'{')?;
-    loop {
-        let key = cursor.string()?;
-        cursor.expect(b':')?;
-        match key {
-            b"type" => once(&mut kind, cursor.string()?)?,
-            b"response_id" => once(&mut response_id, cursor.string()?)?,
-            b"item_id" => once(&mut item_id, cursor.string()?)?,
-            b"delta" => once(&mut delta, cursor.string()?)?,
-            b"output_index" => once(&mut output_index, cursor.number()?)?,
-            b"content_index" => once(&mut content_index, cursor.number()?)?,
-            _ => cursor.skip_value()?,
-        }
-        match cursor.next()? {
-            b',' => {}
-            b'}' => break,
-            _ => return None,
-        }
-    }
-    if !cursor.is_at_end() || kind? != AUDIO_DELTA.as_bytes() {
+    scan_fields(text, |key, cursor| match key {
+        b"type" => once(&mut kind, cursor.string()?),
+        b"response_id" => once(&mut response_id, cursor.string()?),
+        b"item_id" => once(&mut item_id, cursor.string()?),
+        b"delta" => once(&mut delta, cursor.string()?),
+        b"output_index" => once(&mut output_index, cursor.number()?),
+        b"content_index" => once(&mut content_index, cursor.number()?),
+        _ => cursor.skip_value(),
+    })?;
+    if kind? != AUDIO_DELTA.as_bytes() {
         return None;
     }
     Some(AudioDeltaEvent {
@@ -47,24 +36,33 @@ pub fn scan(text: &[u8]) -> Option<AudioDeltaEvent<'_>> {
 
 /// The base64 in an append event, `None` where this is not plain to see.
 pub fn scan_append(text: &[u8]) -> Option<&[u8]> {
-    let mut cursor = Cursor { text, at: 0 };
     let (mut kind, mut audio) = (None, None);
+    scan_fields(text, |key, cursor| match key {
+        b"type" => once(&mut kind, cursor.string()?),
+        b"audio" => once(&mut audio, cursor.string()?),
+        _ => cursor.skip_value(),
+    })?;
+    if kind? == APPEND.as_bytes() { audio } else { None }
+}
+
+/// Goes through a whole object: `take` is told each key, and takes the value from the cursor.
+#[inline(always)]
+fn scan_fields<'a>(
+    text: &'a [u8],
+    mut take: impl FnMut(&'a [u8], &mut Cursor<'a>) -> Option<()>,
+) -> Option<()> {
+    let mut cursor = Cursor { text, at: 0 };
     cursor.expect(b'{')?;
     loop {
         let key = cursor.string()?;
         cursor.expect(b':')?;
-        match key {
-            b"type" => once(&mut kind, cursor.string()?)?,
-            b"audio" => once(&mut audio, cursor.string()?)?,
-            _ => cursor.skip_value()?,
-        }
+        take(key, &mut cursor)?;
         match cursor.next()? {
             b',' => {}
-            b'}' => break,
+            b'}' => return cursor.is_at_end().then_some(()),
             _ => return None,
         }
     }
-    if cursor.is_at_end() && kind? == APPEND.as_bytes() { audio } else { None }
 }
 
 struct Cursor<'a> {

@@ -37,7 +37,9 @@ class Call:
     """One agent session whose user and listener are the test.
 
     Attributes:
-        heard: the levels of the frames that the listener was given, in dB below full scale.
+        levels: of the frames that the listener was given.
+        cuts: how many those were each time that the track was interrupted. Not by the clock: a machine that
+            stood still lets the track catch up.
         states: what the session told, "agent:speaking" and the like.
     """
 
@@ -45,6 +47,7 @@ class Call:
         self.model = model
         self.agent = agent
         self.levels: list[float] = []
+        self.cuts: list[int] = []
         self.states: list[str] = []
         self.errors: list[Any] = []
         self.said: list[dict[str, Any]] = []
@@ -76,6 +79,16 @@ class Call:
             )
         await self.session.start()
         self.track = self.model.audio_track or self.track
+        self._note_cuts()
+
+    def _note_cuts(self) -> None:
+        interrupt = self.track.interrupt
+
+        def noted() -> None:
+            self.cuts.append(len(self.levels))
+            interrupt()
+
+        self.track.interrupt = noted
 
     async def listen(self) -> None:
         while True:
@@ -86,6 +99,19 @@ class Call:
     @property
     def loud_frames(self) -> int:
         return sum(level > 50 for level in self.levels)
+
+    async def is_silenced(self, level: float = 50) -> int:
+        """Talks into what the agent says until that is faded out. Gives how many frames were heard before."""
+        num_cuts = len(self.cuts)
+        talk = asyncio.create_task(self.speak(0.6))
+        await self.until(lambda: len(self.cuts) > num_cuts, "barge-in")
+        await talk
+        at = self.cuts[num_cuts]
+        await self.until(lambda: len(self.levels) >= at + 30, "600 ms")
+        # The host fades for up to 400 ms.
+        assert max(self.levels[at + 25 : at + 30]) < level, f"after {at} frames"
+        await self.silence(0.5)
+        return at
 
     async def speak(self, seconds: float, *, rate: int = 48_000, channels: int = 2) -> None:
         """The user speaks, in real time, and falls silent."""
@@ -152,3 +178,22 @@ async def call(
         listener.cancel()
         await asyncio.gather(listener, return_exceptions=True)
         await one.session.close()
+
+
+@contextlib.asynccontextmanager
+async def in_room(model: AzureVoiceLive, options: Any) -> AsyncIterator[Any]:
+    """An agent session of 1.x in a room of these options, or in what stands for one."""
+    from videosdk.agents.job import _set_current_job_context
+
+    session = agents.AgentSession(agent=Agent(), pipeline=agents.Pipeline(llm=model))
+    context = agents.JobContext(room_options=options)
+    _set_current_job_context(context)
+    context._set_pipeline_internal(session.pipeline)
+    try:
+        await context.connect()
+        await session.start()
+        yield session
+    finally:
+        await session.close()
+        await context.room.cleanup()
+        _set_current_job_context(None)

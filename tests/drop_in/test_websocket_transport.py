@@ -4,54 +4,44 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
+from collections.abc import Iterator
 
 import pytest
 import videosdk.agents as agents
-from harness import IS_1, Agent, model_for, voice
+from harness import IS_1, in_room, model_for, voice
 
-from support import TIMEOUT_S, until
-from voicelane.simulator import Simulator
+from ports import reserved_port
+from session_talk import ENDLESS
+from support import TIMEOUT_S, reply_pcm, until
+from voicelane.simulator import Reply, Simulator
 from voicelane.videosdk import AzureVoiceLive
 
 if not IS_1:
     pytest.skip("0.x has another one", allow_module_level=True)
 
-from videosdk.agents.job import _set_current_job_context
 from videosdk.agents.room.output_stream import CustomAudioStreamTrack
 from websockets.asyncio.client import ClientConnection, connect
 
 
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        port: int = one.getsockname()[1]
-        return port
+@pytest.fixture
+def port() -> Iterator[int]:
+    with reserved_port() as port:
+        yield port
 
 
-async def test_audio_goes_both_ways_before_and_after_a_barge_in() -> None:
-    port = free_port()
+async def test_audio_goes_both_ways_before_and_after_a_barge_in(port: int) -> None:
     options = agents.RoomOptions(
         transport_mode="websocket",
         websocket=agents.WebSocketConfig(port=port),
         playground=False,
     )
-    async with Simulator(audio_speed=8) as sim:
+    replies = [ENDLESS, ENDLESS, Reply("Yes?", reply_pcm(1)), Reply("Goodbye.", reply_pcm(2))]
+    async with Simulator(audio_speed=8, replies=replies) as sim:
         model = model_for(sim)
-        session = agents.AgentSession(agent=Agent(), pipeline=agents.Pipeline(llm=model))
-        context = agents.JobContext(room_options=options)
-        _set_current_job_context(context)
-        context._set_pipeline_internal(session.pipeline)
-        try:
-            await context.connect()
-            await session.start()
+        async with in_room(model, options) as session:
             assert isinstance(model.audio_track, CustomAudioStreamTrack)
             async with connect(f"ws://127.0.0.1:{port}/ws") as client:
                 await converse(client, session, model)
-        finally:
-            await session.close()
-            await context.room.cleanup()
-            _set_current_job_context(None)
 
 
 async def converse(
@@ -69,7 +59,6 @@ async def converse(
 
     listener = asyncio.create_task(listen())
     try:
-        await asyncio.sleep(0.1)
         for turn in range(3):
             before, cuts = heard[0], len(interrupts)
             words = voice(0.6, 48_000, 2)

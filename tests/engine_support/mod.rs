@@ -11,7 +11,7 @@ use tungstenite::WebSocket;
 use voicelane::engine::{Connection, Engine, Mailbox, Options, Standing, Target};
 use voicelane::uplink::Uplink;
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+pub const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Waits for what another thread does.
 pub fn until(mut condition: impl FnMut() -> bool) {
@@ -54,6 +54,13 @@ impl Server {
     }
 }
 
+/// For an address, with a time-out that no loaded machine reaches.
+pub fn options(address: &str) -> Options {
+    let url = format!("ws://{address}/").parse().expect("a URL");
+    let target = Target { url, headers: http::HeaderMap::new(), ca_file: None };
+    Options { target, connect_timeout: TIMEOUT, heartbeat: TIMEOUT, close_timeout: TIMEOUT }
+}
+
 /// An open connection to a server.
 pub struct Client {
     pub connection: Connection,
@@ -62,28 +69,16 @@ pub struct Client {
 
 impl Client {
     pub fn connect(server: &Server) -> Self {
-        Self::connect_with(server, TIMEOUT, TIMEOUT)
-    }
-
-    pub fn connect_with(server: &Server, heartbeat: Duration, close_timeout: Duration) -> Self {
-        let client =
-            Self::begin(server, heartbeat, close_timeout, Arc::new(Mailbox::new().expect("two descriptors")));
+        let client = Self::begin(server, Arc::new(Mailbox::new().expect("two descriptors")));
         until(|| client.connection.inbox().standing() != Standing::Connecting);
         assert_eq!(client.connection.inbox().standing(), Standing::Open);
         client
     }
 
     /// Connects, and tells that mailbox how it goes.
-    pub fn begin(
-        server: &Server,
-        heartbeat: Duration,
-        close_timeout: Duration,
-        mailbox: Arc<Mailbox>,
-    ) -> Self {
-        let url = format!("ws://{}/", server.address).parse().expect("a URL");
-        let target = Target { url, headers: http::HeaderMap::new(), ca_file: None };
-        let options = Options { target, connect_timeout: TIMEOUT, heartbeat, close_timeout };
+    pub fn begin(server: &Server, mailbox: Arc<Mailbox>) -> Self {
         let engine = Engine::of_process().expect("a thread");
+        let options = options(&server.address.to_string());
         let connection = Connection::open(engine, options, 1, mailbox, None);
         Self { connection, uplink: Arc::new(Uplink::default()) }
     }

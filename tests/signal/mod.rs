@@ -28,7 +28,7 @@ pub fn noise(num_samples: usize, seed: u64) -> Vec<i16> {
     std::iter::repeat_with(step).take(num_samples).collect()
 }
 
-/// Speech: mono 48 kHz, from the recorded question (its left channel).
+/// Speech: the recorded question, 48 kHz, interleaved stereo.
 pub fn speech_48k_stereo() -> Vec<i16> {
     let file = include_bytes!("../../examples/audio/question-48k-stereo.wav");
     let start = 8 + file.windows(4).position(|tag| tag == b"data").expect("a WAV file has a data chunk");

@@ -93,6 +93,8 @@ async def take_call(call: FunctionExecutedPayload) -> None: ...
 assert_type(on_done(), int)
 assert_type(session.on("closed"), Decorator[ClosedPayload])
 assert_type(session.on("reconnected"), Decorator[NoPayload])
+assert_type(session.on("closed", None), Decorator[ClosedPayload])
+assert_type(session.on("of my own", handler=None), Decorator[object])
 
 session.on("error", print)
 session.on("closed", on_done)

@@ -7,19 +7,21 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
 from ..transport.handshake import is_loopback
-from .arguments import positive_s
+from .arguments import positive_count, positive_s
 from .exit_codes import CommandError, ExitCode
 from .listen import add_listen_arguments, cannot_listen
 from .service import Service, add_service_arguments, chosen_service, embedded_simulator
 
 if TYPE_CHECKING:
     from voicelane import AzureVoiceLive, ToolSet
-    from voicelane.gateway import CallRequest
+    from voicelane.gateway import CallRequest, SessionFactory
 
 TOKEN_VARIABLE = "VOICELANE_GATEWAY_TOKEN"
 
@@ -28,7 +30,7 @@ Serves a web page to talk to the agent, and the websockets for it and for teleph
 Ctrl-C or SIGTERM: then it takes no new calls and waits for those that run.
 
 environment:
-  {TOKEN_VARIABLE}  what clients must bring; needed unless --host is loopback
+  {TOKEN_VARIABLE}    what clients must bring; needed unless --host is loopback
   {ENDPOINT_VARIABLE}  the endpoint of the service
   {API_KEY_VARIABLE}   its key
 """
@@ -45,13 +47,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_listen_arguments(parser, default_port=8080)
     parser.add_argument(
         "--origin",
+        type=_origin,
         action="append",
         default=[],
         metavar="URL",
         help="whose pages may call beside the gateway's own, as https://shop.example; may be repeated",
     )
     parser.add_argument(
-        "--max-calls", type=int, default=200, metavar="N", help="open at once (default: 200)"
+        "--max-calls",
+        type=positive_count,
+        default=200,
+        metavar="N",
+        help="open at once (default: 200)",
     )
     parser.add_argument(
         "--idle-timeout",
@@ -68,7 +75,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="how long calls may go on after SIGTERM (default: 120)",
     )
     parser.add_argument(
-        "--tools", metavar="MODULE:ATTRIBUTE", help="a list of tools, or a ToolSet, to import"
+        "--tools",
+        metavar="MODULE:ATTRIBUTE",
+        help="a list of tools, or a ToolSet, to import from here or from what is installed",
     )
     service = parser.add_argument_group("service")
     service.add_argument("--simulator", action="store_true", help="a simulator in this process")
@@ -135,18 +144,22 @@ async def _serve(
     print("gateway stopped", flush=True)
 
 
-async def _drain(draining: Any, impatient: asyncio.Event) -> None:
+async def _drain(draining: Coroutine[Any, Any, None], impatient: asyncio.Event) -> None:
     """Waits for the calls; a second signal ends them."""
     drain, again = asyncio.create_task(draining), asyncio.create_task(impatient.wait())
     try:
         await asyncio.wait({drain, again}, return_when=asyncio.FIRST_COMPLETED)
+        if drain.done():
+            drain.result()
     finally:
         drain.cancel()
         again.cancel()
         await asyncio.gather(drain, again, return_exceptions=True)
 
 
-def _session_factory(account: dict[str, Any], tools: ToolSet, instructions: str | None) -> Any:
+def _session_factory(
+    account: dict[str, Any], tools: ToolSet, instructions: str | None
+) -> SessionFactory:
     from types import SimpleNamespace
 
     from voicelane import AzureVoiceLive
@@ -160,6 +173,19 @@ def _session_factory(account: dict[str, Any], tools: ToolSet, instructions: str 
     return new_session
 
 
+def _origin(text: str) -> str:
+    """An argument that is an origin, as browsers tell it."""
+    try:
+        url = urlsplit(text)
+    except ValueError:
+        url = urlsplit("")
+    if url.scheme not in ("http", "https") or text.rstrip("/") != f"{url.scheme}://{url.netloc}":
+        raise argparse.ArgumentTypeError(
+            f"expected scheme and host alone, as https://shop.example, got {text}"
+        )
+    return f"{url.scheme}://{url.netloc.lower()}"
+
+
 def _tools(name: str | None) -> ToolSet:
     import importlib
 
@@ -168,6 +194,9 @@ def _tools(name: str | None) -> ToolSet:
     if name is None:
         return ToolSet()
     module, _, attribute = name.partition(":")
+    if not module or not attribute:
+        raise CommandError(ExitCode.USAGE, f"--tools: expected MODULE:ATTRIBUTE, got {name}")
+    sys.path.insert(0, os.getcwd())  # which the command has not, and `python -m voicelane` has
     try:
         return ToolSet.of(getattr(importlib.import_module(module), attribute))
     except (ImportError, AttributeError, TypeError, ValueError) as error:

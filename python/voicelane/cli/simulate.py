@@ -7,13 +7,15 @@ import asyncio
 import shlex
 import time
 import wave
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
 from .exit_codes import CommandError, ExitCode, one_line
 from .listen import add_listen_arguments, cannot_listen
+from .siblings import Sibling, run_siblings, shared_port
 from .signals import run_until_signal
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ examples:
   voicelane simulate --scenario booking.yaml --audio-speed 20 --record runs
   voicelane simulate --scenario booking.yaml --speech
   voicelane simulate --replay runs/connection-1.yaml
+  voicelane simulate --processes 2
 """
 
 WATCH_INTERVAL_S = 0.1
@@ -76,6 +79,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FACTOR",
         help="how many times faster than real time audio is sent (default: 5; inf: at once)",
     )
+    parser.add_argument(
+        "--processes",
+        type=_num_processes,
+        default=1,
+        metavar="N",
+        help="so many simulators that share the port (on Linux), for more sessions than one serves in "
+        "time; each counts its connections for itself (default: 1)",
+    )
     said.add_argument(
         "--replies",
         nargs="+",
@@ -88,18 +99,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serves until Ctrl-C."""
-    try:
+    if args.processes > 1:
+        return _run_many(args)
+    with suppress(KeyboardInterrupt):
         run_until_signal(_serve(args))
-    except KeyboardInterrupt:
-        print("simulator stopped", flush=True)
     return ExitCode.OK
 
 
-async def _serve(args: argparse.Namespace) -> None:
+def _run_many(args: argparse.Namespace) -> int:
+    _simulator(args)  # what is wrong with the arguments is told once
+    with ExitStack() as stack:
+        try:
+            args.port = stack.enter_context(shared_port(args.host, args.port))
+        except OSError as error:
+            raise cannot_listen(args, error) from error
+        return run_siblings(
+            args.processes,
+            partial(_run_sibling, args),
+            partial(_print_address, args),
+            _print_stopped,
+        )
+
+
+def _run_sibling(args: argparse.Namespace, sibling: Sibling) -> int:
+    with suppress(asyncio.CancelledError):  # by its parent
+        asyncio.run(_serve(args, sibling))
+    return ExitCode.OK
+
+
+def _simulator(args: argparse.Namespace, sibling: Sibling | None = None) -> Simulator:
     from voicelane.simulator import Simulator
 
     try:
-        simulator = Simulator(
+        return Simulator(
             host=args.host,
             port=args.port,
             api_key=args.api_key,
@@ -111,6 +143,8 @@ async def _serve(args: argparse.Namespace) -> None:
             speech=args.speech,
             audio_speed=args.audio_speed,
             kept_audio_bytes=0,  # nobody here looks at it
+            seed=sibling.number if sibling else 0,
+            reuse_port=sibling is not None,
         )
     except ImportError as error:
         raise CommandError(ExitCode.MISSING_EXTRA, str(error)) from error
@@ -119,29 +153,47 @@ async def _serve(args: argparse.Namespace) -> None:
     except OSError as error:
         message = f"{error.filename}: {error.strerror}"
         raise CommandError(ExitCode.NO_SUCH_FILE, message) from error
+
+
+async def _serve(args: argparse.Namespace, sibling: Sibling | None = None) -> None:
+    simulator = _simulator(args, sibling)
     async with AsyncExitStack() as stack:
         try:
             await stack.enter_async_context(simulator)
         except OSError as error:
             raise cannot_listen(args, error) from error
-        print(f"simulator of Azure Voice Live at {simulator.endpoint}, Ctrl-C ends it")
-        print(f"export {ENDPOINT_VARIABLE}={shlex.quote(simulator.endpoint)}")
-        print(f"export {API_KEY_VARIABLE}={shlex.quote(simulator.api_key)}", flush=True)
+        if sibling is None:
+            _print_address(args, simulator.endpoint)
+        else:
+            sibling.end_with_parent()
+            sibling.tell_ready(simulator.endpoint)
         try:
-            await _watch(simulator)
+            await _watch(simulator, f"process {sibling.number}, " if sibling else "")
         finally:
+            if sibling is None:
+                _print_stopped()
             if args.scenario or args.replay:
                 _check(simulator)
+
+
+def _print_address(args: argparse.Namespace, endpoint: str) -> None:
+    many = f", {args.processes} processes" if args.processes > 1 else ""
+    print(f"simulator of Azure Voice Live at {endpoint}{many}, Ctrl-C ends it")
+    print(f"export {ENDPOINT_VARIABLE}={shlex.quote(endpoint)}")
+    print(f"export {API_KEY_VARIABLE}={shlex.quote(args.api_key)}", flush=True)
+
+
+def _print_stopped() -> None:
+    print("simulator stopped", flush=True)
 
 
 def _check(simulator: Simulator) -> None:
     lines = [line for connection in simulator.connections for line in connection.unmet()]
     if lines:
-        print("simulator stopped", flush=True)
         raise CommandError(ExitCode.NOT_AS_EXPECTED, f"{len(lines)} not as expected: {lines[0]}")
 
 
-async def _watch(simulator: Simulator) -> None:
+async def _watch(simulator: Simulator, prefix: str) -> None:
     """Prints what the connections do; they are looked at, for they do not call back."""
     watched: dict[Connection, _Watched] = {}
     num_opened = 0
@@ -149,7 +201,7 @@ async def _watch(simulator: Simulator) -> None:
         for connection in simulator.connections:
             if connection not in watched:
                 num_opened += 1
-                watched[connection] = _Watched(num_opened)
+                watched[connection] = _Watched(f"{prefix}connection {num_opened}")
             watched[connection].look(connection)
         watched = {key: watched[key] for key in simulator.connections}
         await asyncio.sleep(WATCH_INTERVAL_S)
@@ -158,8 +210,8 @@ async def _watch(simulator: Simulator) -> None:
 class _Watched:
     """What was printed of one connection."""
 
-    def __init__(self, number: int) -> None:
-        self._number = number
+    def __init__(self, name: str) -> None:
+        self._name = name
         self._num_turns = self._num_replies = 0
         self._closed = False
         self._print("opened")
@@ -183,7 +235,7 @@ class _Watched:
                 self._print(f"recorded in {connection.recorded_in}")
 
     def _print(self, text: str) -> None:
-        print(f"{time.strftime('%H:%M:%S')}  connection {self._number} {text}", flush=True)
+        print(f"{time.strftime('%H:%M:%S')}  {self._name} {text}", flush=True)
 
 
 def _replies(paths: list[Path]) -> list[Reply]:
@@ -209,6 +261,13 @@ def _reply(path: Path) -> Reply:
         raise CommandError(ExitCode.NOT_AUDIO, f"{path}: not a PCM WAV file ({error})") from error
     except ValueError as error:  # names the file, and what it holds
         raise CommandError(ExitCode.NOT_AUDIO, str(error)) from error
+
+
+def _num_processes(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or above, got {text}")
+    return number
 
 
 def _speed(text: str) -> float:

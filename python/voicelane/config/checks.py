@@ -41,22 +41,18 @@ def plain(value: object) -> str:
 
 def number(least: float, most: float) -> Check:
     """A number within these bounds."""
-
-    def check(name: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise TypeError(f"{name}: expected a number from {least} to {most}, got {value!r}")
-        if not least <= value <= most:
-            raise ValueError(f"{name}: expected {least} to {most}, got {value!r}")
-
-    return check
+    return _within(least, most, int | float, "a number")
 
 
 def integer(least: int, most: int) -> Check:
     """A whole number within these bounds."""
+    return _within(least, most, int, "an integer")
 
+
+def _within(least: float, most: float, kind: Any, what: str) -> Check:
     def check(name: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise TypeError(f"{name}: expected an integer from {least} to {most}, got {value!r}")
+        if isinstance(value, bool) or not isinstance(value, kind):
+            raise TypeError(f"{name}: expected {what} from {least} to {most}, got {value!r}")
         if not least <= value <= most:
             raise ValueError(f"{name}: expected {least} to {most}, got {value!r}")
 

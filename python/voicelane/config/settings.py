@@ -187,7 +187,7 @@ class AzureVoiceLiveConfig(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not {"text", "audio"} & {plain(text) for text in self.modalities}:
+        if not {"text", "audio"} & {plain(one) for one in self.modalities}:
             raise ValueError(f"modalities: expected 'text' or 'audio', got {self.modalities!r}")
         self._check_doubles()
         check_settings(self._settings(""))
@@ -332,7 +332,7 @@ class AzureVoiceLiveConfig(Checked):
         """The session, but for instructions and extras."""
         transcriber = transcriber_for(model, self.connect_query(model))
         settings = {
-            "modalities": [plain(text) for text in self.modalities],
+            "modalities": [plain(one) for one in self.modalities],
             "voice": voice_of("voice", self.voice),
             "input_audio_format": self.input_encoding,
             "input_audio_sampling_rate": self.input_rate_hz,

@@ -14,7 +14,8 @@ from .transcript import TranscriptLines
 
 PROTOCOL = 1
 MAX_TEXT_CHARACTERS = 4000
-_RATES_HZ = (8_000, 96_000)
+# What microphones have. To design the filter of a rate in between may take half a second, for all calls.
+_RATES_HZ = (8_000, 11_025, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000, 88_200, 96_000)
 # Of push-to-talk: what is shorter is a slip of the finger, and the service refuses it.
 _SHORTEST_TURN_S = 0.1
 # Longer than the silence that ends a turn.
@@ -46,10 +47,9 @@ class BrowserCall(Call):
         if field(hello, "protocol", int) != PROTOCOL:
             raise bad_message(f"protocol {PROTOCOL}", "another")
         rate_hz = field(hello, "input_sample_rate_hz", int)
-        if not _RATES_HZ[0] <= rate_hz <= _RATES_HZ[1]:
-            raise bad_message(
-                f"input_sample_rate_hz from {_RATES_HZ[0]} to {_RATES_HZ[1]}", "another"
-            )
+        if rate_hz not in _RATES_HZ:
+            rates = ", ".join(map(str, _RATES_HZ))
+            raise bad_message(f"input_sample_rate_hz of {rates}", str(rate_hz))
         return CallRequest(
             "browser",
             choice(hello, "voice", settings.voices, settings.voices[0]),

@@ -44,7 +44,7 @@ class CallParts:
 
 
 class Call(ABC):
-    """A session and the client that it talks to. What ends the call is raised, or set by `end`.
+    """A session and the client that it talks to. What ends the call is raised, or is what `ended` gives.
 
     A subclass knows how its kind of client is spoken to, and what it may say.
     """
@@ -54,7 +54,7 @@ class Call(ABC):
     def __init__(self, parts: CallParts) -> None:
         loop = asyncio.get_running_loop()
         self._time = loop.time
-        self.ended: asyncio.Future[CallEndedError] = loop.create_future()
+        self.ended: asyncio.Future[Exception] = loop.create_future()
         self._session = session = parts.session
         self._outbox = parts.outbox
         self._settings = parts.settings
@@ -117,25 +117,27 @@ class Call(ABC):
         """The gateway stops: the call has so long."""
         self._tell({"type": "draining", "seconds": seconds})
 
-    def end(self, code: CloseCode, reason: str) -> None:
-        """Ends the call; the first reason counts."""
-        if not self.ended.done():
-            self.ended.set_result(CallEndedError(code, reason))
-
     def tick(self, now_s: float) -> None:
-        """Sends what is due of the agent's speech, and ends a call whose time is up."""
+        """Sends what is due of the agent's speech, and ends a call whose time is up, or that has a fault."""
         try:
-            self._outbox.check()
-        except CallEndedError as error:
-            self.end(error.code, error.reason)
-            return
+            self._look_after(now_s)
+        except Exception as error:  # noqa: BLE001 - ends this call; the pump goes on with the others
+            self._end(error)
+
+    def _end(self, error: Exception) -> None:
+        """The first counts."""
+        if not self.ended.done():
+            self.ended.set_result(error)
+
+    def _look_after(self, now_s: float) -> None:
+        self._outbox.check()
         self._send_audio(now_s)
         if self._state != "listening":
             self._active_s = now_s
         if now_s - self._active_s > self._settings.idle_timeout_s:
-            self.end(CloseCode.TIMED_OUT, "nobody spoke or wrote")
-        elif now_s > self._last_s:
-            self.end(CloseCode.TIMED_OUT, "the call lasted as long as a call may")
+            raise CallEndedError(CloseCode.TIMED_OUT, "nobody spoke or wrote")
+        if now_s > self._last_s:
+            raise CallEndedError(CloseCode.TIMED_OUT, "the call lasted as long as a call may")
 
     # --- audio -------------------------------------------------------------------------------
 
@@ -192,7 +194,8 @@ class Call(ABC):
         if not pcm:
             return
         if self._speech_ended_s is not None:
-            delay_s, self._speech_ended_s = now_s - self._speech_ended_s, None
+            # Not by the turn's time: what it caught up with is later.
+            delay_s, self._speech_ended_s = self._time() - self._speech_ended_s, None
             self._metrics.first_audio.observe(delay_s)
             self._tell({"type": "latency", "first_audio_ms": round(1000 * delay_s)})
         self._set_state("speaking")
@@ -233,9 +236,9 @@ class Call(ABC):
 
     def _session_closed(self, closed: dict[str, Any]) -> None:
         if closed["error"] is None:
-            self.end(CloseCode.NORMAL, "the agent hung up")
+            self._end(CallEndedError(CloseCode.NORMAL, "the agent hung up"))
         else:
-            self.end(CloseCode.NO_SERVICE, "the voice service was lost")
+            self._end(CallEndedError(CloseCode.NO_SERVICE, "the voice service was lost"))
 
     def _set_state(self, state: str) -> None:
         if state != self._state:

@@ -7,15 +7,15 @@ import inspect
 import socket
 from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
-from aiohttp import WSMessage, WSMsgType, web
+from aiohttp import WSCloseCode, WSMessage, WSMsgType, web
 
 from ..errors import VoiceLiveError
 from ..logs import session_logger
 from ..session import AzureVoiceLive
 from .call import Call, CallParts
 from .close_codes import CallEndedError, CloseCode
+from .messages import bad_message
 from .metrics import GatewayMetrics
 from .outbox import Outbox
 from .pump import Pump
@@ -25,6 +25,8 @@ MAX_MESSAGE_BYTES = 64 * 1024
 _HEARTBEAT_S = 20.0
 _SEND_BUFFER_BYTES = 64 * 1024
 _CLOSE_TIMEOUT_S = 2.0
+# Of a telephone's bridge, `connected` and `start`: no token was seen yet, so there is no third.
+_OPENING_MESSAGES = 2
 _DATA = (WSMsgType.TEXT, WSMsgType.BINARY)
 
 _log = session_logger(__name__)
@@ -42,18 +44,23 @@ class Connections:
     def __init__(
         self, new_session: SessionFactory, settings: GatewaySettings, metrics: GatewayMetrics
     ) -> None:
-        self.is_draining = False
+        self._drained_s: float | None = None
         # From the first message on: also while the session connects.
         self.num_calls = 0
         self._new_session = new_session
         self._settings = settings
         self._metrics = metrics
         self._pump = Pump(metrics.lateness.observe)
-        self._num_greeting = 0
+        self._greeting: set[asyncio.Timeout] = set()
         self._calls: set[Call] = set()
         self._none_left = asyncio.Event()
         self._none_left.set()
         self._over = asyncio.Event()
+
+    @property
+    def is_draining(self) -> bool:
+        """Whether no new calls are taken."""
+        return self._drained_s is not None
 
     @property
     def is_full(self) -> bool:
@@ -62,13 +69,16 @@ class Connections:
 
     async def drain(self, seconds: float) -> None:
         """Takes no new calls, and waits until those that run have ended; after that time, ends them."""
-        self.is_draining = True
+        self._drained_s = asyncio.get_running_loop().time() + seconds
         for call in self._calls:
             call.tell_draining(seconds)
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._none_left.wait()
         self._over.set()
+        for greeting in self._greeting:
+            if not greeting.expired():
+                greeting.reschedule(0)
         await self._none_left.wait()
 
     async def serve(self, request: web.Request, kind: type[Call]) -> web.StreamResponse:
@@ -96,29 +106,21 @@ class Connections:
         if ended is not None:
             await _close(request, websocket, ended)
         code = ended.code if ended else websocket.close_code
-        self._metrics.ended.labels(str(int(code or 1006))).inc()
+        self._metrics.count_end(int(code or WSCloseCode.ABNORMAL_CLOSURE))
         return websocket
 
     def _check_origin(self, request: web.Request) -> None:
         # What is no browser sends none, and has no user's cookies or network to abuse.
         origin = request.headers.get("Origin")
-        if origin is None or origin in self._settings.origins:
-            return
-        if urlsplit(origin).netloc != request.host:
+        if origin is not None and not self._settings.accepts_origin(origin, request.host):
             raise CallEndedError(CloseCode.WRONG_ORIGIN, "this origin may not call")
 
     async def _answer(self, websocket: web.WebSocketResponse, kind: type[Call]) -> None:
-        if self._num_greeting >= self._settings.max_greeting:
-            raise CallEndedError(CloseCode.FULL, "too many connections wait")
-        self._num_greeting += 1
-        try:
-            request = await self._opening(websocket, kind)
-        finally:
-            self._num_greeting -= 1
-        if request is None:
-            return
+        request = None if self.is_draining else await self._greeted(websocket, kind)
         if self.is_draining:
             raise _going_away()
+        if request is None:
+            return
         if self.is_full:
             raise CallEndedError(CloseCode.FULL, "as many calls are open as may be")
         self._count_calls(1)
@@ -135,19 +137,34 @@ class Connections:
         else:
             self._none_left.set()
 
+    async def _greeted(
+        self, websocket: web.WebSocketResponse, kind: type[Call]
+    ) -> CallRequest | None:
+        """What the client asks for; None if it goes away, or the gateway stops meanwhile."""
+        if len(self._greeting) >= self._settings.max_greeting:
+            raise CallEndedError(CloseCode.FULL, "too many connections wait")
+        greeting = asyncio.timeout(self._settings.hello_timeout_s)
+        self._greeting.add(greeting)
+        try:
+            async with greeting:
+                return await self._opening(websocket, kind)
+        except TimeoutError:
+            if self._over.is_set():
+                return None
+            reason = f"expected the call to begin within {self._settings.hello_timeout_s:g} s"
+            raise CallEndedError(CloseCode.TIMED_OUT, reason) from None
+        finally:
+            self._greeting.discard(greeting)
+
     async def _opening(
         self, websocket: web.WebSocketResponse, kind: type[Call]
     ) -> CallRequest | None:
-        """What the client asks for; None if it goes away."""
-        try:
-            async with asyncio.timeout(self._settings.hello_timeout_s):
-                while (message := await websocket.receive()).type in _DATA:
-                    if (request := kind.opening(message.data, self._settings)) is not None:
-                        return request
-        except TimeoutError:
-            reason = f"expected the call to begin within {self._settings.hello_timeout_s:g} s"
-            raise CallEndedError(CloseCode.TIMED_OUT, reason) from None
-        return None
+        for _ in range(_OPENING_MESSAGES):
+            if (message := await websocket.receive()).type not in _DATA:
+                return None
+            if (request := kind.opening(message.data, self._settings)) is not None:
+                return request
+        raise bad_message("the call to begin", f"{_OPENING_MESSAGES} messages before that")
 
     async def _converse(
         self, websocket: web.WebSocketResponse, kind: type[Call], request: CallRequest
@@ -202,6 +219,9 @@ class Connections:
         over: asyncio.Task[Any],
     ) -> None:
         call.greet()
+        if self._drained_s is not None:  # since its client said hello
+            left_s = self._drained_s - asyncio.get_running_loop().time()
+            call.tell_draining(max(0, round(left_s)))
         self._calls.add(call)
         self._pump.add(call)
         listener = asyncio.create_task(

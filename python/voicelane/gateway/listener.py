@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 
 from aiohttp import web
 
@@ -31,6 +32,7 @@ class Listener:
         self._address = (host, port)
         self._site: web.TCPSite | None = None
         self._tending: asyncio.Task[None] | None = None
+        self._stopping = asyncio.Event()
 
     @property
     def is_listening(self) -> bool:
@@ -53,15 +55,18 @@ class Listener:
 
     async def stop(self) -> None:
         """Listens no more."""
+        self._stopping.set()
         if self._tending is not None:
-            self._tending.cancel()
             await asyncio.gather(self._tending, return_exceptions=True)
         await self._close()
 
     async def _tend(self) -> None:
-        while True:
-            await asyncio.sleep(_LOOK_S)
+        # Told to end, not cancelled: a socket that is being opened would be left open.
+        while not self._stopping.is_set():
             await self._follow()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._stopping.wait()
 
     async def _follow(self) -> None:
         if self._gateway.status != "ready":

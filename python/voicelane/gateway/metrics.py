@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from aiohttp import WSCloseCode
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+from .close_codes import CloseCode
+
+_CODES = frozenset(map(int, (*CloseCode, *WSCloseCode)))
 
 
 class GatewayMetrics:
@@ -15,7 +20,7 @@ class GatewayMetrics:
         self.calls = Gauge(
             "voicelane_gateway_calls", "Calls that are open", registry=self._registry
         )
-        self.ended = Counter(
+        self._ended = Counter(
             "voicelane_gateway_ended",
             "Connections ended, by code",
             ["code"],
@@ -41,6 +46,11 @@ class GatewayMetrics:
             buckets=(0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5),
             registry=self._registry,
         )
+
+    def count_end(self, code: int) -> None:
+        """A connection has ended with that close code."""
+        # A client may close with any code, and each would stay as a series of its own.
+        self._ended.labels(str(code) if code in _CODES else "other").inc()
 
     def samples(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """Name, labels and value of each line of `text`."""

@@ -46,7 +46,7 @@ class Outbox:
         """Forgets the audio that waits. Returns whether there was any."""
         num_waiting = len(self._waiting)
         self._waiting = deque(message for message in self._waiting if not message.is_audio)
-        self._count()
+        self._waiting_bytes = sum(len(message.data) for message in self._waiting)
         return len(self._waiting) < num_waiting
 
     async def send(self) -> None:
@@ -55,11 +55,11 @@ class Outbox:
             self._filled.clear()
             while self._waiting:
                 data = self._waiting.popleft().data
+                self._waiting_bytes -= len(data)
                 if isinstance(data, str):
                     await self._websocket.send_str(data)
                 else:
                     await self._websocket.send_bytes(data)
-                self._count()
             await self._filled.wait()
 
     def check(self) -> None:
@@ -76,6 +76,3 @@ class Outbox:
         self._waiting.append(message)
         self._waiting_bytes += len(message.data)
         self._filled.set()
-
-    def _count(self) -> None:
-        self._waiting_bytes = sum(len(message.data) for message in self._waiting)

@@ -13,6 +13,7 @@ from ray import serve
 from ray.serve.config import AutoscalingConfig, AutoscalingContext, AutoscalingPolicy
 from ray.serve.metrics import Gauge
 
+from ..transport.handshake import is_loopback
 from .listener import Listener
 from .metrics import GatewayMetrics
 from .server import GATEWAY, create_app
@@ -42,16 +43,18 @@ def application(
         new_session: makes the session of a call, not yet connected. It goes to the replicas by pickle.
         settings: those of each replica; `GatewaySettings.drain_s` is how long its calls may go on when it
             is to stop.
-        host: where every machine listens. Leave loopback with a token in the settings only.
+        host: where every machine listens. Beyond loopback the settings must have a token.
         port: on every machine that has a replica.
         autoscaling: `target_ongoing_requests` are the calls that a replica is to have; the others are as Ray
             documents them. Default: 1 to 4 replicas, with 70 % of `GatewaySettings.max_calls` each.
         options: of the deployment, as `ray.serve.deployment` documents them.
 
     Raises:
-        ValueError: a replica is to have more calls than it may.
+        ValueError: a replica is to have more calls than it may, or to let everybody in.
     """
     settings = settings or GatewaySettings()
+    if settings.token is None and not is_loopback(host):
+        raise ValueError(f"expected a token in the settings, or host on loopback, got {host}")
     autoscaling = autoscaling or AutoscalingConfig(
         min_replicas=1, max_replicas=4, target_ongoing_requests=0.7 * settings.max_calls
     )

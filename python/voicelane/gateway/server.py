@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 from aiohttp import web
+from aiohttp.typedefs import Handler
 
 from .browser import MAX_TEXT_CHARACTERS, PROTOCOL, BrowserCall
 from .connections import Connections
@@ -127,9 +127,9 @@ async def _index(_request: web.Request) -> web.FileResponse:
 
 
 @web.middleware
-async def _secured(request: web.Request, handler: Any) -> web.StreamResponse:
+async def _secured(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        response: web.StreamResponse = await handler(request)
+        response = await handler(request)
     except web.HTTPException as error:
         error.headers.update(_HEADERS)
         raise

@@ -6,9 +6,11 @@ import hmac
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 from ..config import AzureVoiceLiveConfig
 from ..session import AzureVoiceLive
+from ..transport.handshake import is_loopback
 
 DEFAULT_VOICES = (
     "en-US-AvaNeural",
@@ -24,7 +26,6 @@ TURN_DETECTIONS = (
     "azure_semantic_vad_multilingual",
     "none",
 )
-
 
 Encoding = Literal["g711_ulaw", "g711_alaw"]
 
@@ -88,7 +89,8 @@ class GatewaySettings:
 
     Attributes:
         token: what clients must bring; None lets everybody in, which is for loopback alone.
-        origins: whose pages may call beside the gateway's own ("https://shop.example").
+        origins: whose pages may call beside the gateway's own ("https://shop.example"). Without a token
+            the gateway's own are those on loopback alone.
         voices: what a call may choose; the first is the default.
         turn_detections: the same for turn detection.
         max_calls: how many calls may be open at once.
@@ -99,6 +101,9 @@ class GatewaySettings:
         lead_ms: how far the audio in the client may be ahead of its play head.
         drain_s: how long calls may go on when the gateway stops.
         is_simulator: told to the page.
+
+    Raises:
+        ValueError: the token is empty.
     """
 
     token: str | None = None
@@ -114,8 +119,24 @@ class GatewaySettings:
     drain_s: float = 120.0
     is_simulator: bool = False
 
+    def __post_init__(self) -> None:
+        # As an environment variable without a value gives it: it would let everybody in.
+        if self.token == "":
+            raise ValueError("token: expected None or at least one character, got ''")
+
     def accepts(self, token: str) -> bool:
         """Whether who brings this token may call; takes as long whether it is nearly right or not."""
         return self.token is None or hmac.compare_digest(
             token.encode("utf-8", "surrogatepass"), self.token.encode()
         )
+
+    def accepts_origin(self, origin: str, host: str) -> bool:
+        """Whether a page from there may call a gateway that it knows by this host and port."""
+        if origin in self.origins:
+            return True
+        try:
+            url = urlsplit(origin)
+        except ValueError:
+            return False
+        # Anybody can have a name of theirs lead to loopback (DNS rebinding): a token they have not.
+        return url.netloc == host and (self.token is not None or is_loopback(url.hostname or ""))

@@ -21,6 +21,7 @@ from .replay import Replay
 from .wire import Wire
 
 _CLOSE_TIMEOUT_S = 1.0
+_MESSAGES = (WSMsgType.TEXT, WSMsgType.BINARY)
 _TOO_FAST = error_event(
     "rate_limit_error", "rate_limit_exceeded", "Audio comes too far ahead of real time."
 )
@@ -199,11 +200,11 @@ class Connection:
             self._wire.abort()
 
     async def _listen(self) -> None:
-        async for message in self._websocket:
-            error = message.data if message.type is WSMsgType.ERROR else None
-            if isinstance(error, WebSocketError):
-                self.close_code = error.code  # which aiohttp has told the client
-            if message.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+        while True:
+            message = await self._websocket.receive()
+            if message.type not in _MESSAGES:
+                if isinstance(message.data, WebSocketError):
+                    self.close_code = message.data.code  # which aiohttp has told the client
                 return
             if self._writer is not None:
                 self._writer.take_message(message.data)

@@ -153,10 +153,11 @@ class Conversation:
     @property
     def due_s(self) -> float | None:
         """When `advance` is to be called, on the clock of `receive`; None if nothing is to come."""
-        due = [] if self._response is None else [self._delta_due_s(self._response)]
-        if self._transcriptions:
-            due.append(self._transcriptions[0].due_s)
-        return min(due, default=None)
+        due_s = None if self._response is None else self._delta_due_s(self._response)
+        if not self._transcriptions:
+            return due_s
+        words_due_s = self._transcriptions[0].due_s
+        return words_due_s if due_s is None else min(due_s, words_due_s)
 
     def advance(self, now_s: float) -> list[Event]:
         """Return the events that are next: a delta, the end of a response, a transcription."""

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable
 
 from .events import Base64, Event
-from .faults import Faults
+from .faults import NO_FAULTS, Faults
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _DELTA = "response.audio.delta"
@@ -37,6 +37,8 @@ class EventFaults:
     def said_for(self, event: Event) -> list[tuple[str, bool]]:
         """Return what is sent in place of an event, and of each text whether it is the event, whole."""
         faults = self._faults
+        if faults is NO_FAULTS:
+            return [(_as_text(event), True)]
         if faults.accept_silently:
             return []
         kind = event["type"]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -79,12 +81,12 @@ class RecordingWriter:
 
     def __init__(self, folder: str | PathLike[str]) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
-        number = 1
-        while (path := Path(folder) / f"connection-{number}.yaml").exists():
-            number += 1
-        self.path = path
+        for number in itertools.count(1):
+            self.path = Path(folder) / f"connection-{number}.yaml"
+            with suppress(FileExistsError):  # other processes may write there, too
+                self._file = self.path.open("x", encoding="utf-8")
+                break
         self._start_s = time.monotonic()
-        self._file = path.open("x", encoding="utf-8")
         self._file.write("version: 1\ninteractions:\n")
 
     def take(self, direction: Direction, event: Event) -> None:

@@ -64,6 +64,8 @@ class Simulator:
         seed: Makes the ids: the same seed, the same ids.
         kept_audio_bytes: How much audio of each connection is kept for tests.
         ssl_context: Serve `wss` with its certificate.
+        reuse_port: Share the port with others that do (`SO_REUSEPORT`): Linux spreads the connections
+            over them, and each knows its own alone.
 
     Attributes:
         api_key: The key that clients must bring.
@@ -98,6 +100,7 @@ class Simulator:
         seed: int = 0,
         kept_audio_bytes: int = 4 * 1024 * 1024,
         ssl_context: ssl.SSLContext | None = None,
+        reuse_port: bool = False,
     ) -> None:
         if not audio_speed > 0:
             raise ValueError(f"audio_speed: expected above 0, but got {audio_speed}")
@@ -131,6 +134,7 @@ class Simulator:
         self._seed = seed
         self._kept_audio_bytes = kept_audio_bytes
         self._ssl_context = ssl_context
+        self._reuse_port = reuse_port
         self._voice = Voice(delta_ms)
         self._num_accepted = 0
         self._num_handshakes = 0
@@ -190,7 +194,11 @@ class Simulator:
         loop = asyncio.get_running_loop()
         try:
             self._listener = await loop.create_server(
-                self._new_wire, self._host, port, ssl=self._ssl_context
+                self._new_wire,
+                self._host,
+                port,
+                ssl=self._ssl_context,
+                reuse_port=self._reuse_port,
             )
         except BaseException:
             self._runner = None
@@ -216,7 +224,7 @@ class Simulator:
         if lines:
             raise AssertionError("\n".join(lines))
 
-    def _new_wire(self) -> asyncio.Protocol:
+    def _new_wire(self) -> asyncio.BaseProtocol:
         if self._runner is None or self._runner.server is None:
             return _Unserved()
         faults = self.faults.for_connection(self._num_accepted)

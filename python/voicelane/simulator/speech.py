@@ -84,6 +84,9 @@ class TurnDetector:
     def feed(self, audio: bytes) -> list[SpeechEdge]:
         """Take audio and return where speech began and ended in it, in order."""
         windows = self._voice_activity.classify(audio, self.settings.threshold)
+        if not self._in_speech and self._sound_ms == 0 and not any(windows):
+            self._now_ms += WINDOW_MS * len(windows)
+            return []
         return [edge for window in windows if (edge := self._take(window)) is not None]
 
     def _take(self, window: int) -> SpeechEdge | None:

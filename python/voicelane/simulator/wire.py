@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from typing import Any, cast
 from .faults import Faults
 
 _FULL_BYTES = 64 * 1024
+_READ_BYTES = 16 * 1024
 _PIECES_PER_S = 50
 
 
@@ -39,13 +41,14 @@ class Lane:
         """From now on, delay by these."""
         self._faults = faults
         self._random = random.Random(f"{faults.seed} {direction}")
+        self._is_prompt = not (faults.latency_ms or faults.jitter_ms or faults.bytes_per_s)
 
     def put(self, data: bytes) -> None:
         """Take what the sender sends."""
-        faults = self._faults
-        if not (self._waiting or faults.latency_ms or faults.jitter_ms or faults.bytes_per_s):
+        if self._is_prompt and not self._waiting:
             self._deliver(data)
             return
+        faults = self._faults
         rate = faults.bytes_per_s
         piece_bytes = max(1, rate // _PIECES_PER_S) if rate else len(data)
         for start in range(0, len(data), piece_bytes):
@@ -101,7 +104,7 @@ class Lane:
             self._tell_full(is_full)
 
 
-class Wire(asyncio.Transport, asyncio.Protocol):
+class Wire(asyncio.Transport, asyncio.BufferedProtocol):
     """To the socket the server's protocol, to the server's protocol the socket.
 
     Args:
@@ -117,11 +120,19 @@ class Wire(asyncio.Transport, asyncio.Protocol):
         self._num_holds = 0
         self._gathered: list[bytes] | None = None
         self._socket: asyncio.Transport | None = None
+        # asyncio would make one of 256 KiB for each read, and the system map some of them anew.
+        self._buffer = memoryview(bytearray(_READ_BYTES))
         self.configure(faults)
 
     def configure(self, faults: Faults) -> None:
         """From now on these faults; what they count begins anew."""
         self.faults = faults
+        self._silent_after_bytes = _limit(faults.silent_after_bytes)
+        self._deaf_after_bytes = _limit(faults.stop_reading_after_bytes)
+        # With a code it is the connection that closes, between two frames.
+        is_cut = faults.close_code is None
+        self._cut_after_bytes = _limit(faults.close_after_bytes if is_cut else None)
+        self._room_bytes = min(self._silent_after_bytes, self._cut_after_bytes)
         self.num_sent_bytes = 0
         self._num_received_bytes = 0
         self._down.configure(faults, "down")
@@ -136,17 +147,11 @@ class Wire(asyncio.Transport, asyncio.Protocol):
 
     @property
     def _is_silent(self) -> bool:
-        limit = self.faults.silent_after_bytes
-        return limit is not None and self.num_sent_bytes >= limit
+        return self.num_sent_bytes >= self._silent_after_bytes
 
     @property
     def _is_deaf(self) -> bool:
-        limit = self.faults.stop_reading_after_bytes
-        return limit is not None and self._num_received_bytes >= limit
-
-    @property
-    def _cut_after_bytes(self) -> int | None:
-        return self.faults.close_after_bytes if self.faults.close_code is None else None
+        return self._num_received_bytes >= self._deaf_after_bytes
 
     # From and to the client
 
@@ -155,10 +160,13 @@ class Wire(asyncio.Transport, asyncio.Protocol):
         self._server.connection_made(self)
         self._look()
 
-    def data_received(self, data: bytes) -> None:
-        self._num_received_bytes += len(data)
+    def get_buffer(self, sizehint: int) -> memoryview:
+        return self._buffer
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self._num_received_bytes += nbytes
         if not self._is_silent:
-            self._up.put(data)
+            self._up.put(bytes(self._buffer[:nbytes]))
         self._look()
 
     def eof_received(self) -> bool | None:
@@ -180,10 +188,8 @@ class Wire(asyncio.Transport, asyncio.Protocol):
     def _to_client(self, data: bytes) -> None:
         if self._is_silent:
             return
-        limits = (self._cut_after_bytes, self.faults.silent_after_bytes)
-        room = min((limit for limit in limits if limit is not None), default=None)
-        if room is not None:
-            data = data[: room - self.num_sent_bytes]
+        if self.num_sent_bytes + len(data) > self._room_bytes:
+            data = data[: int(self._room_bytes) - self.num_sent_bytes]
         if self.faults.corrupt_byte is not None:
             data = _corrupt(data, self.faults.corrupt_byte - self.num_sent_bytes)
         self.num_sent_bytes += len(data)
@@ -212,7 +218,7 @@ class Wire(asyncio.Transport, asyncio.Protocol):
         """Do what is due by the bytes that went through."""
         if self._is_deaf and not self._transport.is_closing():
             self._transport.pause_reading()
-        if self._cut_after_bytes is not None and self.num_sent_bytes >= self._cut_after_bytes:
+        if self.num_sent_bytes >= self._cut_after_bytes:
             self._close_socket()
 
     def _close_socket(self) -> None:
@@ -258,6 +264,10 @@ class Wire(asyncio.Transport, asyncio.Protocol):
     def resume_reading(self) -> None:
         if not self._is_deaf:
             self._transport.resume_reading()
+
+
+def _limit(num_bytes: int | None) -> float:
+    return math.inf if num_bytes is None else num_bytes
 
 
 def _corrupt(data: bytes, index: int) -> bytes:

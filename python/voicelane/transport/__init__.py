@@ -6,15 +6,18 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 from .._core import AudioDelta, Interrupted, PlaybackBuffer
 from ..uplink import Uplink
 
-TRANSPORTS = ("auto", "native", "sdk")
 TRANSPORT_VARIABLE = "VOICELANE_TRANSPORT"
 
 TransportName = Literal["auto", "native", "sdk"]
+
+# After so long a silence the service is pinged; so long it has to say that it closes, too.
+HEARTBEAT_S = 20.0
+CLOSE_TIMEOUT_S = 5.0
 
 # What came: the text of a server event; audio that is in the playback buffer; that playback was interrupted,
 # by the event that comes next; audio that could not be read.
@@ -110,7 +113,7 @@ def resolve(name: str) -> str:
     Raises:
         ValueError: there is none of that name, here.
     """
-    if name not in TRANSPORTS:
+    if name not in get_args(TransportName):
         raise ValueError(f"transport: expected 'auto', 'native' or 'sdk', got {name!r}")
     if name == "native" and not _has_native():
         raise ValueError("transport: expected 'auto' or 'sdk' on this platform, got 'native'")

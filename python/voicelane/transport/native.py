@@ -11,19 +11,16 @@ from weakref import WeakSet
 
 from .. import _core
 from .._core import PlaybackBuffer
-from ..errors import ConnectError, ConnectionLostError
+from ..errors import NO_CLOSE_CODE, ConnectError, ConnectionLostError
 from ..playout import INTERRUPT_FADE_MS
 from ..uplink import Uplink, as_text
-from . import ConnectOptions, Received
+from . import CLOSE_TIMEOUT_S, HEARTBEAT_S, ConnectOptions, Received
 from .handshake import host_of, request_for
 from .mailbox import LoopMailbox
 from .refusals import no_websocket, refused, timed_out, unreachable
 
-_HEARTBEAT_S = 20.0  # these two as on the SDK's transport
-_CLOSE_TIMEOUT_S = 5.0
 _ENGINE_DELAY_S = 1.0
 _ROOM_POLL_S = 0.005
-_NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
 # The engine's threads live in Rust and do not follow into a forked child.
 os.register_at_fork(after_in_child=_core.engine_forked)
@@ -79,8 +76,8 @@ class NativeTransport:
                 request.url,
                 request.headers,
                 connect_timeout_s=options.connect_timeout_s,
-                heartbeat_s=_HEARTBEAT_S,
-                close_timeout_s=_CLOSE_TIMEOUT_S,
+                heartbeat_s=HEARTBEAT_S,
+                close_timeout_s=CLOSE_TIMEOUT_S,
                 ca_file=options.ca_file,
                 playback=playback,
                 interrupt_fade_ms=INTERRUPT_FADE_MS,
@@ -152,7 +149,7 @@ class NativeTransport:
             return
         self._core.close(code, reason)
         try:
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S + _ENGINE_DELAY_S):
+            async with asyncio.timeout(CLOSE_TIMEOUT_S + _ENGINE_DELAY_S):
                 while self._core is not None and self._core.is_here and self._is_open():
                     await self._wait(self._changed)
         except TimeoutError:
@@ -186,7 +183,7 @@ class NativeTransport:
 
     def _release(self) -> None:
         self._look()
-        self.ended = self.ended or ConnectionLostError(_NO_CODE)
+        self.ended = self.ended or ConnectionLostError(NO_CLOSE_CODE)
         self._over.set()
         self._core = None
         self._mailbox.leave(self._number)

@@ -31,18 +31,15 @@ from azure.ai.voicelive.aio import VoiceLiveConnection, connect
 from azure.core.exceptions import AzureError
 
 from ..credentials import NoTokenError, off_the_loop
-from ..errors import ConnectError, ConnectionLostError
+from ..errors import NO_CLOSE_CODE, ConnectError, ConnectionLostError
 from ..uplink import Uplink
-from . import ConnectOptions, Received
+from . import CLOSE_TIMEOUT_S, HEARTBEAT_S, ConnectOptions, Received
 from .handshake import API_VERSION, host_of
 from .refusals import no_token, no_websocket, refused, timed_out, unreachable
 
 _MAX_MESSAGE_BYTES = 10 * 1024 * 1024
-_HEARTBEAT_S = 20.0
-_CLOSE_TIMEOUT_S = 5.0
 # The version of the service that voicelane is written for; the client's own where that is newer.
 _API_VERSION = max(API_VERSION, inspect.signature(connect).parameters["api_version"].default)
-_NO_CODE = 1006  # RFC 6455, 7.1.5: closed without a close frame
 
 T = TypeVar("T")
 
@@ -87,8 +84,8 @@ class SdkTransport:
             headers=options.headers,
             connection_options={
                 "max_msg_size": _MAX_MESSAGE_BYTES,
-                "heartbeat": _HEARTBEAT_S,
-                "close_timeout": _CLOSE_TIMEOUT_S,
+                "heartbeat": HEARTBEAT_S,
+                "close_timeout": CLOSE_TIMEOUT_S,
                 "vendor_options": vendor_options,
             },
             **scoped,
@@ -118,7 +115,7 @@ class SdkTransport:
                 case aiohttp.WSMsgType.BINARY:
                     return [bytes(message.data)]
                 case aiohttp.WSMsgType.CLOSE:
-                    raise ConnectionLostError(message.data or _NO_CODE, message.extra or "")
+                    raise ConnectionLostError(message.data or NO_CLOSE_CODE, message.extra or "")
                 case aiohttp.WSMsgType.ERROR:
                     by_us = isinstance(message.data, aiohttp.WebSocketError)
                     raise ConnectionLostError(self._close_code(), str(message.data), by_us)
@@ -158,7 +155,7 @@ class SdkTransport:
         await self._connection.close()
 
     def _close_code(self) -> int:
-        return self._websocket.close_code or _NO_CODE
+        return self._websocket.close_code or NO_CLOSE_CODE
 
 
 def _connect_error(host: str, error: BaseException) -> ConnectError:

@@ -7,7 +7,6 @@ import base64
 import contextlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from fractions import Fraction
-from types import SimpleNamespace
 from typing import Any, cast
 
 from videosdk.agents import EncodeOptions, RealtimeBaseModel, encode
@@ -24,11 +23,10 @@ from ..tools import ToolSet
 from .function_tools import tools_of
 from .hosts import host
 from .input_format import LearnedFormat
+from .players import FRAME_S, SAMPLE_BYTES
 from .room import TrackPlayback
 from .track import AgentAudioTrack
 
-_SAMPLE_BYTES = 2
-_FRAME_S = 0.02
 _VIDEO_INTERVAL_S = 1.0
 
 
@@ -38,10 +36,9 @@ class _Session(session.AzureVoiceLive):
     @property
     def has_more_to_say(self) -> bool:
         """Whether an answer is on its way, or due: to the user, to a tool, to a request."""
-        if (
-            self._link is None or self._ended is not None
-        ):  # while it reconnects, an answer is still due
+        if self._link is None or self._ended is not None:
             return False
+        # While it reconnects, an answer is still due.
         return not self._link.conversation.is_quiet or self._open_calls.are_awaited
 
     def when_heard(self, reached: Callable[[], None]) -> None:
@@ -66,11 +63,7 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
     """Azure Voice Live for VideoSDK Agents: for ``Pipeline(llm=...)`` and ``RealTimePipeline(model=...)``.
 
     Args:
-        api_key: the resource's key; default the environment's ``AZURE_VOICE_LIVE_API_KEY``.
-        endpoint: default the environment's ``AZURE_VOICE_LIVE_ENDPOINT``.
-        model: the model or deployment, e.g. "gpt-realtime".
-        config: what is asked of the service.
-        credential: a key or token credential of azure-core, sync or async; wins over the key.
+        model, api_key, credential, endpoint, config: as `voicelane.AzureVoiceLive` takes them.
         tools: what the model may call besides the agent's tools.
         input_sample_rate_hz: frames per second of what `handle_audio_input` gets; by default learned from
             the frames, which have to be of 20 ms then (or what the host saw last in this process).
@@ -78,18 +71,17 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
         **options: what else `voicelane.AzureVoiceLive` takes, such as ``reconnect``.
 
     Raises:
-        TypeError: a tool that is none.
-        ValueError: an argument out of range, or no credentials.
+        TypeError, ValueError: as `voicelane.AzureVoiceLive` does.
     """
 
     def __init__(
         self,
         *,
-        api_key: str | None = None,
-        endpoint: str | None = None,
         model: str,
-        config: AzureVoiceLiveConfig | None = None,
+        api_key: str | None = None,
         credential: Any = None,
+        endpoint: str | None = None,
+        config: AzureVoiceLiveConfig | None = None,
         tools: Iterable[Any] = (),
         input_sample_rate_hz: int | None = None,
         input_channels: int | None = None,
@@ -101,17 +93,20 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
         self._tools = list(tools)
         self._agent: Any = None
         self._host = host()
-        self._core = _Session(
-            api_key=api_key,
-            endpoint=endpoint,
-            model=model,
-            config=config,
-            credential=credential,
-            tools=self._tools,
-            input_sample_rate_hz=self._format.format[0],
-            input_channels=self._format.format[1],
-            **options,
-        )
+        try:
+            self._core = _Session(
+                api_key=api_key,
+                endpoint=endpoint,
+                model=model,
+                config=config,
+                credential=credential,
+                tools=self._tools,
+                input_sample_rate_hz=self._format.format[0],
+                input_channels=self._format.format[1],
+                **options,
+            )
+        finally:
+            del api_key  # from the tracebacks of what is refused
         self._decoder = self._core.playback
         self._tasks: set[asyncio.Task[None]] = set()
         self._told: Any = None  # the agent's instructions and tools, as they were told last
@@ -191,16 +186,15 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
         before, self._told = self._told, (self._instructions_of_agent(), tools.wire())
         if not self.session_ready:
             self._core.set_tools(tools)
-            self._core.set_agent(SimpleNamespace(instructions=self._told_instructions()))
+            self._instructions = self._told_instructions()
         elif self._told != before:
             self._start(self._update(tools, self._told_instructions()), "voicelane-videosdk-agent")
         else:
             self._core.set_tools(tools)  # the same to the service, perhaps other functions
 
     async def _update(self, tools: ToolSet, instructions: str) -> None:
-        is_told = not has_agent(
-            self.config.connect_query("")
-        )  # an agent of the service has its own
+        # An agent of the service has its own.
+        is_told = not has_agent(self.config.connect_query(""))
         changes = {"instructions": instructions} if is_told else {}
         try:
             await self._core.update_session(tools=tools, **changes)
@@ -230,10 +224,11 @@ class AzureVoiceLive(RealtimeBaseModel):  # type: ignore[misc]
             AuthenticationError, ConnectTimeoutError, ConnectError: no connection.
             ServiceError: the service refused the session's settings.
             SessionNotReadyError: the service said nothing in time.
+            ConnectionLostError: the connection ended before.
         """
         self._is_end_due = self._is_waiting = False
         self._told = (self._instructions_of_agent(), self._core.tools)
-        self._core.set_agent(SimpleNamespace(instructions=self._told_instructions()))
+        self._instructions = self._told_instructions()
         old = self._core.playback
         await self._core.speak_through(self._output())
         if isinstance(old, TrackPlayback):
@@ -434,8 +429,8 @@ def _frame_for(track: Any, rate_hz: int) -> None:
     if hasattr(track, "chunk_size"):
         track.sample_rate = rate_hz
         track.time_base_fraction = Fraction(1, rate_hz)
-        track.samples = round(rate_hz * _FRAME_S)
-        track.chunk_size = track.samples * getattr(track, "channels", 1) * _SAMPLE_BYTES
+        track.samples = round(rate_hz * FRAME_S)
+        track.chunk_size = track.samples * getattr(track, "channels", 1) * SAMPLE_BYTES
 
 
 async def _image(frame: Any) -> Mapping[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from videosdk.agents.job import get_current_job_context
 
-_FRAME_S = 0.02
-_SAMPLE_BYTES = 2
+FRAME_S = 0.02
+SAMPLE_BYTES = 2
 
 
 class Player(Protocol):
@@ -62,7 +62,7 @@ class _Track:
         track = self._track
         frames = len(track.frame_buffer) + len(getattr(track, "_paused_frames", ()))
         samples: int = track.samples
-        return frames * samples + len(track.audio_data_buffer) // _SAMPLE_BYTES
+        return frames * samples + len(track.audio_data_buffer) // SAMPLE_BYTES
 
     def is_empty(self) -> bool:
         return self._queued() == 0
@@ -86,7 +86,7 @@ class _Counting(_Track):
     def interrupt(self, waiting: int) -> int:
         track = self._track
         samples: int = track.samples
-        fade = round(getattr(track, "interrupt_fade_duration", 0.0) / _FRAME_S) * samples
+        fade = round(getattr(track, "interrupt_fade_duration", 0.0) / FRAME_S) * samples
         track.interrupt()
         return self.played() + max(0, min(waiting, fade))
 
@@ -99,7 +99,7 @@ class _Queueing(_Track):
         self._given = self._queued()
 
     async def add(self, pcm: bytes) -> None:
-        self._given += len(pcm) // _SAMPLE_BYTES
+        self._given += len(pcm) // SAMPLE_BYTES
         await super().add(pcm)
 
     def played(self) -> int:
@@ -124,7 +124,7 @@ class _Clock(_Track):
 
     async def add(self, pcm: bytes) -> None:
         self.played()
-        self._given += len(pcm) // _SAMPLE_BYTES
+        self._given += len(pcm) // SAMPLE_BYTES
         await super().add(pcm)
         if self._is_unread:
             self._track.frame_buffer.clear()  # handed on; nobody ever takes it from there

@@ -9,12 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._core import AudioDelta, PlaybackBuffer
-from .players import player_of
+from .players import FRAME_S, SAMPLE_BYTES, player_of
 
 _log = logging.getLogger(__name__)
 
-_SAMPLE_BYTES = 2
-_FRAMES_PER_S = 50
+_MAX_BUFFERED_MS = 600_000  # as of a PlaybackBuffer
 _REMEMBERED_SPANS = 64
 
 
@@ -50,13 +49,14 @@ class TrackPlayback:
         self.output_rate_hz = rate_hz
         self._decoder = decoder
         self._player = player_of(track, rate_hz)
-        self._frame = getattr(track, "samples", rate_hz // _FRAMES_PER_S)
-        # What the track is to be given: None begins a response.
+        self._frame = getattr(track, "samples", round(rate_hz * FRAME_S))
+        # What the track is to be given: None begins a response. `write_event` bounds it.
         self._queue: asyncio.Queue[bytes | None] = asyncio.Queue()
         self._forwarder: asyncio.Task[None] | None = None
         self._spans: deque[_Span] = deque(maxlen=_REMEMBERED_SPANS)
         self._response_id: str | None = None
         self._written = 0
+        self._overrun = 0
         self._heard_before = 0
         self._since = 0  # where on the axis the last interrupt was
         # What the track had played, or was still to fade out, at that point.
@@ -67,26 +67,33 @@ class TrackPlayback:
     def write_event(
         self, text: str | bytes, /, *, response_id: str | None = None
     ) -> AudioDelta | None:
-        """Forwards the audio of a raw server event; None where it is none."""
+        """Forwards the audio of a raw server event; None where it is none.
+
+        Audio beyond the ten minutes that may wait is dropped and counted.
+        """
         delta = self._decoder.write_event(text, response_id=response_id)
         if delta is None or not delta.written_frames:
+            return delta
+        pcm = self._decoder.read(delta.written_frames)
+        if self.buffered_ms + delta.written_frames * 1000 / self.output_rate_hz > _MAX_BUFFERED_MS:
+            self._overrun += delta.written_frames
             return delta
         if delta.response_id != self._response_id:
             self._response_id = delta.response_id
             self._put(None)
-        pcm = self._decoder.read(delta.written_frames)
         self._append(pcm, delta.item_id, delta.content_index)
         return delta
 
     def finish(self) -> None:
         """Fills up the last frame: a track never plays a part of one."""
         if missing := -(self._written - self._since) % self._frame:
-            self._append(bytes(missing * _SAMPLE_BYTES), None, 0)
+            last = self._spans[-1]  # its silence is a part of it: behind it nothing else is heard
+            self._append(bytes(missing * SAMPLE_BYTES), last.item_id, last.content_index)
 
     def _append(self, pcm: bytes, item_id: str | None, content_index: int) -> None:
         if self.buffered_frames == 0 and self._since + self._heard_now() < self._written:
             self._drop()  # somebody else has interrupted the track
-        start, self._written = self._written, self._written + len(pcm) // _SAMPLE_BYTES
+        start, self._written = self._written, self._written + len(pcm) // SAMPLE_BYTES
         last = self._spans[-1] if self._spans else None
         if last and (last.item_id, last.content_index) == (item_id, content_index):
             last.end = self._written
@@ -186,4 +193,5 @@ class TrackPlayback:
             "played_frames": heard,
             "buffered_frames": buffered,
             "dropped_frames": self._written - heard - buffered,
+            "overrun_frames": self._overrun,
         }

@@ -12,12 +12,10 @@ import av
 from videosdk.agents import CustomAudioStreamTrack
 
 from .._core import PlaybackBuffer, Resampler
+from .players import FRAME_S, SAMPLE_BYTES
 
-_FRAME_S = 0.02
 # Each generation has it in another module.
 _MediaStreamError: type[Exception] = sys.modules[CustomAudioStreamTrack.__module__].MediaStreamError
-_SAMPLE_BYTES = 2
-_DEFAULT_RATE_HZ = 24_000
 
 
 class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
@@ -35,20 +33,21 @@ class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
         self, loop: asyncio.AbstractEventLoop | None, playback: PlaybackBuffer | None = None
     ) -> None:
         super().__init__(loop)
-        self.playback = playback or PlaybackBuffer(_DEFAULT_RATE_HZ)
+        self.playback = playback or PlaybackBuffer()
         self.sample_rate: int = self.playback.output_rate_hz
         self.time_base_fraction = Fraction(1, self.sample_rate)
-        self.samples = round(self.sample_rate * _FRAME_S)
-        self.chunk_size = self.samples * _SAMPLE_BYTES
+        self.samples = round(self.sample_rate * FRAME_S)
+        self.chunk_size = self.samples * SAMPLE_BYTES
         # 0.x has none of these.
         self.interrupt_fade_duration = getattr(self, "interrupt_fade_duration", 0.02)
         self._synthesis_complete = False
         self._grace_s = getattr(self, "_speaking_grace_period", 0.2)
         self._last_audio_callback: Any = None
+        self._telling: set[asyncio.Future[Any]] = set()
         self._pcm = bytearray(self.chunk_size)
         self._odd_byte = b""
         self._resampler: Resampler | None = None
-        self._input_frame_bytes = _SAMPLE_BYTES
+        self._input_frame_bytes = SAMPLE_BYTES
         self._marks = (0, 0)
         self._started_s: float | None = None
         self._last_heard_s = -self._grace_s
@@ -66,7 +65,7 @@ class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
         self._resampler = (
             None if is_own else Resampler(sample_rate, self.sample_rate, num_channels=channels)
         )
-        self._input_frame_bytes = channels * _SAMPLE_BYTES
+        self._input_frame_bytes = channels * SAMPLE_BYTES
         self._odd_byte = b""
 
     async def add_new_bytes(self, audio_data: bytes) -> None:
@@ -172,4 +171,5 @@ class AgentAudioTrack(CustomAudioStreamTrack):  # type: ignore[misc]
         self._synthesis_complete = False
         if self._last_audio_callback is not None:
             task = asyncio.ensure_future(self._last_audio_callback())
-            self._telling = task  # a task that nobody holds may be lost
+            self._telling.add(task)  # a task that nobody holds may be lost
+            task.add_done_callback(self._telling.discard)

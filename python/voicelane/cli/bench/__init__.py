@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from ..arguments import number
 from ..exit_codes import CommandError, ExitCode
 
 DESCRIPTION = """\
@@ -27,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declares the arguments of `voicelane bench`."""
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=_at_most_60_s,
         default=0.3,
         metavar="S",
         help="how long each library is timed at each job (default: 0.3)",
@@ -98,11 +99,8 @@ def _measure_all(results: dict[str, Any], seconds: float, names: list[str] | Non
         print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
 
 
-def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value <= 60:
-        raise argparse.ArgumentTypeError(f"expected more than 0 and at most 60, got {text}")
-    return value
+def _at_most_60_s(text: str) -> float:
+    return number(text, float, lambda seconds: 0 < seconds <= 60, "more than 0 and at most 60")
 
 
 def _check_plot(path: Path) -> None:

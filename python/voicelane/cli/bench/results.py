@@ -29,7 +29,7 @@ def new_results() -> dict[str, Any]:
     """A result without rows: machine, versions, command and date."""
     return {
         "schema": SCHEMA,
-        "machine": _machine(),
+        "machine": machine(),
         "python": f"{platform.python_implementation()} {platform.python_version()}",
         "versions": versions(),
         "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
@@ -96,7 +96,8 @@ def _no_garbage() -> Iterator[None]:
         gc.enable()
 
 
-def _machine() -> dict[str, Any]:
+def machine() -> dict[str, Any]:
+    """The processor, how many, the system, and its load now."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:  # not Linux

@@ -1,4 +1,4 @@
-"""The way to a session, step by step, until one fails: name, TCP, TLS, session."""
+"""The route to a session, step by step, until one fails: name, TCP, TLS, session."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ class StepError(Exception):
 
 
 async def check_endpoint(service: Service, args: argparse.Namespace) -> list[Check]:
-    """Goes that way, as the command line's arguments say; the last check may have failed.
+    """Follows the route, as the command line's arguments say; the last check may have failed.
 
     Through a proxy the session alone is tried: what lies before it is the proxy's to see.
     """
-    way = Way.to(service.endpoint, args.connect_timeout)
+    route = Route.to(service.endpoint, args.connect_timeout)
     checks: list[Check] = []
-    for name, step in way.steps().items():
+    for name, step in route.steps().items():
         checks.append(await _checked(name, step()))
         if checks[-1].exit_code:
             return checks
@@ -46,8 +46,8 @@ async def check_endpoint(service: Service, args: argparse.Namespace) -> list[Che
 
 
 @dataclass(frozen=True)
-class Way:
-    """Where the sockets to an endpoint lead."""
+class Route:
+    """How sockets get to an endpoint."""
 
     host: str
     port: int
@@ -56,8 +56,8 @@ class Way:
     timeout_s: float
 
     @classmethod
-    def to(cls, endpoint: str, timeout_s: float) -> Way:
-        """The way to an endpoint that is a good URL."""
+    def to(cls, endpoint: str, timeout_s: float) -> Route:
+        """The route to an endpoint that is a good URL."""
         url = urlsplit(endpoint)
         host, is_encrypted = url.hostname or "", url.scheme in ("https", "wss")
         port = url.port or (443 if is_encrypted else 80)

@@ -3,12 +3,15 @@
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 8000;
 const FULL_DELAY_MS = 10_000;
-const FULL = 4503;
 const GOING_AWAY = 1001;
 const LOST = 1006;
+const INTERNAL = 1011;
+const NOT_READING = 4420;
+const NO_SERVICE = 4502;
+const FULL = 4503;
 // How often a new call is tried, by close code; what is not here ends the call.
 const TRIES = new Map([
-  [GOING_AWAY, Infinity], [LOST, Infinity], [4420, Infinity], [FULL, Infinity], [1011, 5], [4502, 5],
+  [GOING_AWAY, Infinity], [LOST, Infinity], [NOT_READING, Infinity], [FULL, Infinity], [INTERNAL, 5], [NO_SERVICE, 5],
 ]);
 // A call that lasted so long worked: the next loss begins with the first delay again.
 const LASTING_MS = 10_000;
