@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from enum import IntEnum
-from typing import NamedTuple
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
 
 from ._core import PlaybackBuffer
 
@@ -15,16 +15,17 @@ POLL_S = 0.010
 _LONGEST_POLL_S = 0.100
 
 
-class Progress(IntEnum):
+class Progress(Enum):
     """What is counted in frames."""
 
-    HEARD = 0
-    DROPPED = 1
+    HEARD = "heard"
+    DROPPED = "dropped"
     # Heard, or given up by an interrupt: not waiting any more.
-    PASSED = 2
+    PASSED = "passed"
 
 
-class _Mark(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Mark:
     progress: Progress
     frame: int
     reached: Callable[[], None]
@@ -49,15 +50,17 @@ class PlayHeadWatch:
 
     def when(self, progress: Progress, frame: int, reached: Callable[[], None]) -> None:
         """Calls `reached` once the count of that kind has got to `frame`."""
-        mark = _Mark(progress, frame, reached)
-        self._marks.append(mark)
-        self._look_in(self._time_to(mark, self.progress()))
+        self._marks.append(_Mark(progress, frame, reached))
+        self._look_in(POLL_S)
 
-    def progress(self) -> Sequence[int]:
-        """Where the counts are now, each at its place."""
+    def progress(self) -> dict[Progress, int]:
+        """Where the counts are now."""
         stats = self._playback.stats()
-        passed = stats["written_frames"] - stats["buffered_frames"]
-        return stats["played_frames"], stats["dropped_frames"], passed
+        return {
+            Progress.HEARD: stats["played_frames"],
+            Progress.DROPPED: stats["dropped_frames"],
+            Progress.PASSED: stats["written_frames"] - stats["buffered_frames"],
+        }
 
     def give_up(self, progress: Progress) -> None:
         """Forgets who waits for that: it will not come."""
@@ -65,7 +68,11 @@ class PlayHeadWatch:
 
     def check(self) -> None:
         """Calls back whoever waits for something that has come by now."""
-        self._call_back(self.progress())
+        reached = self.progress()
+        due = [mark for mark in self._marks if mark.frame <= reached[mark.progress]]
+        self._marks = [mark for mark in self._marks if mark not in due]
+        for mark in due:
+            mark.reached()
 
     def close(self) -> None:
         """Ends the watch."""
@@ -86,18 +93,12 @@ class PlayHeadWatch:
 
     def _look(self) -> None:
         self._timer = None
-        reached = self.progress()
-        self._call_back(reached)
+        self.check()
         if self._marks:
+            reached = self.progress()
             self._look_in(min(self._time_to(mark, reached) for mark in self._marks))
 
-    def _call_back(self, reached: Sequence[int]) -> None:
-        due = [mark for mark in self._marks if mark.frame <= reached[mark.progress]]
-        self._marks = [mark for mark in self._marks if mark.frame > reached[mark.progress]]
-        for mark in due:
-            mark.reached()
-
-    def _time_to(self, mark: _Mark, reached: Sequence[int]) -> float:
+    def _time_to(self, mark: _Mark, reached: Mapping[Progress, int]) -> float:
         if mark.progress is Progress.DROPPED:  # all at once, at the consumer's next read
             return POLL_S
         left_s = (mark.frame - reached[mark.progress]) / self._rate_hz
