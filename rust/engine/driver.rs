@@ -3,10 +3,12 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::task::AtomicWaker;
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
 use tokio::time::{Instant, Sleep, sleep, timeout};
 use tokio_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
@@ -18,7 +20,6 @@ use super::connection::{Close, Shared};
 use super::dial::{Socket, text};
 use super::downlink::Downlink;
 use super::fault::{Ended, NO_CLOSE_FRAME};
-use crate::uplink::Uplink;
 
 /// For our close frame to leave, where the other side broke the protocol or fell silent; for its words to be
 /// read, where it hung up.
@@ -43,7 +44,7 @@ pub struct Driver {
     downlink: Downlink,
     /// Wakes this task for what callers put, in batches.
     bell: Waker,
-    uplink: Option<Arc<Uplink>>,
+    readable: Arc<Readable>,
     /// Something was given to the socket that has not left.
     is_unflushed: bool,
     num_unsent_pongs: usize,
@@ -69,7 +70,7 @@ impl Driver {
             shared,
             downlink,
             bell,
-            uplink: None,
+            readable: Arc::default(),
             is_unflushed: false,
             num_unsent_pongs: 0,
             heartbeat,
@@ -134,7 +135,7 @@ impl Driver {
             return Poll::Pending;
         }
         if self.num_unsent_pongs < MAX_UNSENT_PONGS
-            && let Poll::Ready(message) = Pin::new(&mut self.socket).poll_next(cx)
+            && let Poll::Ready(message) = self.poll_receive(cx)
         {
             return Poll::Ready(Turn::Message(message));
         }
@@ -146,39 +147,48 @@ impl Driver {
 
     /// Gives the socket all that waits, as far as it takes it.
     fn poll_send(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        self.uplink = self.shared.uplink();
+        let uplink = self.shared.uplink();
+        if let Some(uplink) = &uplink {
+            // Before looking at it.
+            uplink.register(&self.bell);
+        }
         loop {
-            while let Poll::Ready(()) = Pin::new(&mut self.socket).poll_ready(cx)? {
-                let Some(next) = self.next_text() else { break };
-                self.start_send(text(next))?;
-            }
-            if !self.is_unflushed {
-                return Ok(());
-            }
-            let Poll::Ready(()) = Pin::new(&mut self.socket).poll_flush(cx)? else { return Ok(()) };
+            // Where it is not, it has tried to flush.
+            let Poll::Ready(()) = Pin::new(&mut self.socket).poll_ready(cx)? else { return Ok(()) };
+            let next = self.shared.take_text().or_else(|| uplink.as_ref()?.take());
+            let Some(next) = next else { break };
+            self.start_send(text(next))?;
+        }
+        if self.is_unflushed
+            && let Poll::Ready(()) = Pin::new(&mut self.socket).poll_flush(cx)?
+        {
             self.is_unflushed = false;
             self.num_unsent_pongs = 0;
-            if let Some(uplink) = &self.uplink {
+            if let Some(uplink) = &uplink {
                 uplink.settle();
             }
         }
+        Ok(())
+    }
+
+    /// What the socket brings, if it can have brought something: tungstenite, asked, clears its read buffer.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Message, Error>>> {
+        self.readable.task.register(cx.waker());
+        // ORDERING: AcqRel with `wake_by_ref`: what comes after this sets it anew.
+        if !self.readable.is_set.swap(false, Ordering::AcqRel) {
+            return Poll::Pending;
+        }
+        let waker = Waker::from(Arc::clone(&self.readable));
+        let message = Pin::new(&mut self.socket).poll_next(&mut Context::from_waker(&waker));
+        // There may be another one.
+        self.readable.is_set.fetch_or(message.is_ready(), Ordering::AcqRel);
+        message
     }
 
     fn is_heard(&mut self) {
         self.was_asked = false;
         let patience = if self.unsendable.is_some() { LAST_WORDS } else { self.heartbeat };
         self.silence.as_mut().reset(Instant::now() + patience);
-    }
-
-    fn next_text(&self) -> Option<String> {
-        let uplink = self.uplink.as_ref();
-        let look = || self.shared.take_text().or_else(|| uplink.and_then(|uplink| uplink.take()));
-        look().or_else(|| {
-            let uplink = uplink?;
-            uplink.register(&self.bell);
-            // Again, for what came before the bell was there.
-            uplink.take()
-        })
     }
 
     fn start_send(&mut self, message: Message) -> Result<(), Error> {
@@ -229,6 +239,30 @@ impl Driver {
             let _ = timeout(LAST_WORDS, self.socket.send(Message::Close(Some(frame)))).await;
         }
         Ended { code, reason, by_us }
+    }
+}
+
+/// Whether the socket can have brought something. The task is mostly woken for what is to be sent.
+#[derive(Debug)]
+struct Readable {
+    is_set: AtomicBool,
+    task: AtomicWaker,
+}
+
+impl Default for Readable {
+    fn default() -> Self {
+        Self { is_set: AtomicBool::new(true), task: AtomicWaker::new() }
+    }
+}
+
+impl Wake for Readable {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.is_set.store(true, Ordering::Release);
+        self.task.wake();
     }
 }
 
