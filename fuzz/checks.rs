@@ -194,6 +194,7 @@ impl Object {
             output_index: index("output_index")?,
             content_index: index("content_index")?,
             num_frames: 0,
+            start_frame: 0,
             written_frames: 0,
             trimmed_bytes: 0,
         })

@@ -35,6 +35,7 @@ fn delta(response_id: &str, num_frames: usize) -> AudioDelta {
         output_index: 0,
         content_index: 0,
         num_frames,
+        start_frame: 0,
         written_frames: num_frames / 2,
         trimmed_bytes: 1,
     }
@@ -48,14 +49,15 @@ fn event(text: &str) -> Incoming {
 fn audio_in_a_row_is_summed_and_the_order_kept() {
     let (inbox, _mailbox) = inbox();
     inbox.put(event("1"));
-    for is_first in [true, false, false] {
-        inbox.put_audio(delta("a", 10), is_first);
+    for (start_frame, is_first) in [(7, true), (12, false), (17, false)] {
+        inbox.put_audio(AudioDelta { start_frame, ..delta("a", 10) }, is_first);
     }
     inbox.put_audio(delta("b", 10), true);
     inbox.put(event("2"));
     inbox.put_audio(delta("b", 10), false);
     let mut sum = delta("a", 30);
     sum.trimmed_bytes = 3;
+    sum.start_frame = 7;
     let expected = vec![
         event("1"),
         Incoming::Audio(sum),

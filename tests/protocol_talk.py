@@ -28,7 +28,7 @@ class Delta:
     response_id: str | None = "r1"
     item_id: str | None = "i1"
     num_frames: int = 24_000
-    written_frames: int = 24_000
+    start_frame: int = 0
 
 
 class Service:

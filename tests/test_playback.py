@@ -188,10 +188,10 @@ def test_g711_is_decoded_on_the_way_in(law: Any) -> None:
     assert np.max(np.abs(heard - speech)) < 3000 / 16  # eight bits
     delta = buffer.write_event(event(delta=text[:8]), response_id=None)
     assert delta is not None
-    assert (delta.num_frames, delta.written_frames) == (6, 6)
+    assert (delta.num_frames, delta.start_frame, delta.written_frames) == (6, 800, 6)
     stale = buffer.write_event(event(delta="AA=="), response_id="other")
     assert stale is not None
-    assert (stale.num_frames, stale.written_frames) == (1, 0)
+    assert (stale.num_frames, stale.start_frame, stale.written_frames) == (1, 806, 0)
     with pytest.raises(ValueError, match="base64"):
         buffer.write_base64("A")
     with pytest.raises(ValueError, match=r"encoding: expected 'pcm16' or"):

@@ -24,7 +24,7 @@ def test_a_response_is_heard_from_its_first_delta_to_its_end() -> None:
     assert service.conversation.accepted_response_id == ""
     service.creates()
     assert service.conversation.accepted_response_id == "r1"
-    assert service.speaks() == [SpeechBegins(24_000)]
+    assert service.speaks() == [SpeechBegins(0)]
     assert service.speaks() == []
     ended = service.says("response.audio.done", response_id="r1")
     assert ended == [SpeechComplete()]
@@ -184,10 +184,10 @@ def test_an_audio_delta_is_trimmed_to_whole_samples_and_nothing_else_is() -> Non
     assert [trim_to_whole_samples(text) for text in others] == [None] * len(others)
 
 
-def test_received_is_what_the_service_sent_and_a_speech_begins_with_what_is_in_the_buffer() -> None:
+def test_received_is_what_the_service_sent_and_a_speech_begins_where_it_was_written() -> None:
     service = Service()
     service.creates()
-    assert service.speaks(written_frames=12_000) == [SpeechBegins(12_000)]  # the buffer is full
+    assert service.speaks(start_frame=12_000) == [SpeechBegins(12_000)]
     service.head = Head("i1", 2, 600)
     [truncate] = barge_in(service)
     assert (truncate["content_index"], truncate["audio_end_ms"]) == (2, 600)
@@ -211,7 +211,7 @@ def test_after_a_cut_off_the_next_speech_begins_anew() -> None:
     ended = service.finishes(status="cancelled")
     assert [type(action) for action in ended] == [ReplyDone, Emit]
     service.creates("r2")
-    assert service.speaks(response_id="r2") == [SpeechBegins(24_000)]
+    assert service.speaks(response_id="r2") == [SpeechBegins(0)]
 
 
 async def test_a_response_that_was_cut_off_is_not_asked_for_again() -> None:

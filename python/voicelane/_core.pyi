@@ -217,6 +217,7 @@ class AudioDelta:
         output_index: the item's place in the response.
         content_index: the content part within the item.
         num_frames: frames that the event carried.
+        start_frame: frames that had been written to the buffer before, as its `stats` count them.
         written_frames: frames that the buffer took: fewer where it was full, none where the audio was
             of another response than the one wanted.
     """
@@ -231,6 +232,8 @@ class AudioDelta:
     def content_index(self) -> int: ...
     @property
     def num_frames(self) -> int: ...
+    @property
+    def start_frame(self) -> int: ...
     @property
     def written_frames(self) -> int: ...
     @property

@@ -67,9 +67,9 @@ class ResponseBegun:
 
 @dataclass(frozen=True, slots=True)
 class SpeechBegins:
-    """The first audio of a response is in the buffer: so many frames of it."""
+    """The first audio of a response is in the buffer, behind so many frames that were written before."""
 
-    frames: int
+    start_frame: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -76,8 +76,8 @@ class Executor:
                     self._emit("playback_interrupted", {})
                 case ResponseBegun(response_id):
                     self._observer.response_begun(response_id)
-                case SpeechBegins(frames):
-                    self.playout.begins(frames)
+                case SpeechBegins(start_frame):
+                    self.playout.begins(start_frame)
                 case SpeechComplete():
                     self.playout.is_complete(is_declared=link.transport.writes_playback)
                 case ReplyDone(reply):

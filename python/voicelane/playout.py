@@ -49,11 +49,12 @@ class Playout:
         self._metrics.first_audio.start(now_s)
         self._metrics.first_heard.start(now_s)
 
-    def begins(self, frames: int) -> None:
-        """The first audio of an answer is in the buffer: so many frames of it."""
+    def begins(self, start_frame: int) -> None:
+        """The first audio of an answer is in the buffer, and perhaps more: written behind so many frames."""
         self._metrics.first_audio.stop(time.monotonic())
         stats = self.playback.stats()
-        before = stats["played_frames"] + stats["buffered_frames"] - frames
+        since = stats["written_frames"] - start_frame
+        before = stats["played_frames"] + stats["buffered_frames"] - since
         self._head.when(Progress.HEARD, before + 1, self._started)
 
     def is_complete(self, *, is_declared: bool) -> None:

@@ -52,7 +52,7 @@ class AudioDelta(Protocol):
     @property
     def num_frames(self) -> int: ...
     @property
-    def written_frames(self) -> int: ...
+    def start_frame(self) -> int: ...
 
 
 # The response ended while the cancel was on its way.
@@ -169,7 +169,7 @@ class Conversation:
         if self._agent_is_speaking:
             return []
         self._agent_is_speaking = True
-        return [SpeechBegins(delta.written_frames)]
+        return [SpeechBegins(delta.start_frame)]
 
     def request_response(self, reply: Reply) -> list[Action]:
         """Asks for a response: now, or as soon as the active one is done."""

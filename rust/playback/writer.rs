@@ -30,6 +30,8 @@ pub struct AudioDelta {
     pub content_index: u32,
     /// Frames that the event carried.
     pub num_frames: usize,
+    /// Frames that had been written before: where these begin on the axis of `PlaybackStats::written_frames`.
+    pub start_frame: u64,
     /// Frames that the buffer took: fewer where it was full.
     pub written_frames: usize,
     /// Bytes at the end that were no whole frame, and were dropped.
@@ -77,6 +79,7 @@ pub struct PlaybackWriter {
     shared: Arc<Shared>,
     marks: Sender<Mark>,
     samples: SampleWriter,
+    first_frame: u64,
     written: u64,
     /// Room for the code words of an event, reused within an utterance.
     codes: Vec<u8>,
@@ -94,7 +97,8 @@ impl PlaybackWriter {
         nothing: &Arc<Item>,
     ) -> Self {
         let items = VecDeque::from([Arc::clone(nothing)]);
-        Self { config, written: shared.written(), shared, marks, samples, codes: Vec::new(), items }
+        let first_frame = shared.written();
+        Self { config, shared, marks, samples, first_frame, written: first_frame, codes: Vec::new(), items }
     }
 
     /// Appends interleaved samples of one content part.
@@ -133,12 +137,13 @@ impl PlaybackWriter {
     /// `write_base64`.
     pub fn write_event(&mut self, text: &[u8], response_id: Option<&str>) -> Result<Option<AudioDelta>> {
         let Some(event) = delta::find(text)? else { return Ok(None) };
+        let start_frame = self.written - self.first_frame;
         let audio = event.delta.as_ref();
         let written = match is_stale(&event, response_id) {
             true => (self.frames_in(audio)?, 0),
             false => self.decode_and_append(audio, event.item_id.as_deref(), event.content_index)?,
         };
-        Ok(Some(brought(event, written, 0)))
+        Ok(Some(brought(event, start_frame, written, 0)))
     }
 
     /// As `write_event`, where audio that ends within a frame loses that: to carry it over would turn all that
@@ -156,6 +161,7 @@ impl PlaybackWriter {
             other => return other,
         };
         let Some(event) = delta::find(text)? else { return Ok(None) };
+        let start_frame = self.written - self.first_frame;
         let mut audio = vec![0; base64::decoded_len(&event.delta)?];
         base64::decode_into(&event.delta, &mut audio)?;
         let trimmed_bytes = audio.len() % frame_bytes;
@@ -168,7 +174,7 @@ impl PlaybackWriter {
                 self.decode_and_append(whole.as_bytes(), event.item_id.as_deref(), event.content_index)?
             }
         };
-        Ok(Some(brought(event, written, trimmed_bytes)))
+        Ok(Some(brought(event, start_frame, written, trimmed_bytes)))
     }
 
     /// The utterance is complete: running dry from here on is no underrun. What a backlog took goes back as
@@ -296,6 +302,7 @@ fn is_stale(event: &AudioDeltaEvent<'_>, response_id: Option<&str>) -> bool {
 
 fn brought(
     event: AudioDeltaEvent<'_>,
+    start_frame: u64,
     (num_frames, written_frames): (usize, usize),
     trimmed_bytes: usize,
 ) -> AudioDelta {
@@ -305,6 +312,7 @@ fn brought(
         output_index: event.output_index,
         content_index: event.content_index,
         num_frames,
+        start_frame,
         written_frames,
         trimmed_bytes,
     }

@@ -464,6 +464,11 @@ impl AudioDelta {
     }
 
     #[getter]
+    fn start_frame(&self) -> u64 {
+        self.0.start_frame
+    }
+
+    #[getter]
     fn written_frames(&self) -> usize {
         self.0.written_frames
     }

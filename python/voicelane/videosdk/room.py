@@ -26,6 +26,16 @@ class PlayHead:
     audio_end_ms: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What an audio delta brought, and where that begins among the frames written so far."""
+
+    response_id: str | None
+    item_id: str | None
+    num_frames: int
+    start_frame: int
+
+
 @dataclass(slots=True)
 class _Span:
     item_id: str | None
@@ -64,25 +74,28 @@ class TrackPlayback:
 
     # --- the producer: the session's reader --------------------------------------------------
 
-    def write_event(
-        self, text: str | bytes, /, *, response_id: str | None = None
-    ) -> AudioDelta | None:
+    def write_event(self, text: str | bytes, /, *, response_id: str | None = None) -> Taken | None:
         """Forwards the audio of a raw server event; None where it is none.
 
         Audio beyond the ten minutes that may wait is dropped and counted.
         """
         delta = self._decoder.write_event(text, response_id=response_id)
-        if delta is None or not delta.written_frames:
-            return delta
+        if delta is None:
+            return None
+        taken = Taken(delta.response_id, delta.item_id, delta.num_frames, self._written)
+        if delta.written_frames:
+            self._take(delta)
+        return taken
+
+    def _take(self, delta: AudioDelta) -> None:
         pcm = self._decoder.read(delta.written_frames)
         if self.buffered_ms + delta.written_frames * 1000 / self.output_rate_hz > _MAX_BUFFERED_MS:
             self._overrun += delta.written_frames
-            return delta
+            return
         if delta.response_id != self._response_id:
             self._response_id = delta.response_id
             self._put(None)
         self._append(pcm, delta.item_id, delta.content_index)
-        return delta
 
     def finish(self) -> None:
         """Fills up the last frame: a track never plays a part of one."""
