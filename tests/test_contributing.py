@@ -44,7 +44,7 @@ def test_the_hooks_run_what_make_lint_runs() -> None:
 
 def test_the_faults_of_make_mutate_can_be_planted() -> None:
     script = runpy.run_path(str(ROOT / "scripts" / "mutate-protocol"))
-    assert len(script["FAULTS"]) > 80
+    assert script["FAULTS"]
     for what, file, old, new in script["FAULTS"]:
         assert (script["PACKAGE"] / file).read_text(encoding="utf-8").count(old) == 1, what
         assert old != new, what
