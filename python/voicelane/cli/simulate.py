@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..credentials import API_KEY_VARIABLE, ENDPOINT_VARIABLE
+from .arguments import number, positive_count
 from .exit_codes import CommandError, ExitCode, one_line
 from .listen import add_listen_arguments, cannot_listen
 from .siblings import Sibling, run_siblings, shared_port
@@ -81,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--processes",
-        type=_num_processes,
+        type=positive_count,
         default=1,
         metavar="N",
         help="so many simulators that share the port (on Linux), for more sessions than one serves in "
@@ -263,15 +264,5 @@ def _reply(path: Path) -> Reply:
         raise CommandError(ExitCode.NOT_AUDIO, str(error)) from error
 
 
-def _num_processes(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"expected 1 or above, got {text}")
-    return number
-
-
 def _speed(text: str) -> float:
-    speed = float(text)
-    if not speed > 0:
-        raise argparse.ArgumentTypeError(f"expected above 0, got {text}")
-    return speed
+    return number(text, float, lambda speed: speed > 0, "a number above 0")
