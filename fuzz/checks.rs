@@ -72,6 +72,8 @@ struct Reference {
     audible: Option<String>,
     told: Vec<Told>,
     num_frames: usize,
+    /// Of all that was heard, dropped, or waits.
+    written_frames: u64,
 }
 
 impl Reference {
@@ -113,9 +115,11 @@ impl Reference {
 
     fn hear(&mut self, mut delta: AudioDelta, num_bytes: usize) {
         delta.num_frames = num_bytes / 2;
+        delta.start_frame = self.written_frames;
         delta.written_frames = num_bytes / 2;
         delta.trimmed_bytes = num_bytes % 2;
         self.num_frames += delta.num_frames;
+        self.written_frames += delta.num_frames as u64;
         match self.told.last_mut() {
             Some(Told::Audio(last)) if last.continues_in(&delta) => last.add(&delta),
             _ => self.told.push(Told::Audio(delta)),
