@@ -2,18 +2,21 @@
 
 The layers, none of which knows the one above:
 
+    pytest_plugin   a server as fixtures, for users' own tests
     server, limits  who may connect, and how often; starting and stopping
     connection      one websocket: messages in, what is due out, in time
     wire, event_faults, faults   what goes wrong on purpose with bytes and with events
     conversation    one session's state; no I/O, no clock
     replay          the same of a recording
     response        the events of one answer, in order
-    output_factory, outputs   what an answer says
+    output_factory, outputs, replies   what an answer says
     history, items, mcp, session_options, session_defaults, models
-    input_audio, speech, responder, formats
+    input_audio, speech, transcription, responder, formats
     local_speech, recogniser        words heard and texts said, in programs of their own
-    scenario, expectations, recording
-                    what is answered, what the client must do, what was said; as files, too
+    scenario, expectations, record
+                    what is answered, what the client must do, what was said
+    scenario_file, yaml_nodes, recording
+                    the same as files
     events          ids, refusals, reading fields
 """
 
