@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import asyncio
 
-from shared import AUDIO, arguments, listen, recording, run
+from shared import AUDIO, arguments, recording, run
 from voicelane import AzureVoiceLive
 from voicelane.simulator import Simulator
 
 INTERRUPTION = AUDIO / "barge-in-48k-mono.wav"
+SILENCE = bytes(1920)  # 20 ms
 
 
 async def main() -> None:
@@ -24,7 +25,7 @@ async def main() -> None:
             api_key=simulator.api_key,
             input_channels=1,
         )
-        heard, interrupted = asyncio.Event(), asyncio.Event()
+        heard = asyncio.Event()
         model.on("agent_speech_started", heard.set)
         model.on("error", print)
 
@@ -33,22 +34,15 @@ async def main() -> None:
             # The play head, not the network: most of what was received is not heard yet.
             position = model.playback.position
             print(f"[user] interrupts at {position.audio_end_ms} ms of {position.item_id}")
-            print(f"[user] {model.playback.buffered_ms:.0f} ms were not heard yet")
-            interrupted.set()
 
         async with model:
-            loudspeaker = asyncio.create_task(listen(model))
             reply = await model.send_text_message("Tell me a story.")
-            await heard.wait()
-            await asyncio.sleep(0.5)
-            for pcm in recording(INTERRUPTION):
-                await model.handle_audio_input(pcm)
-                await asyncio.sleep(0.02)
-                if interrupted.is_set():
-                    break
-            await reply
+            microphone = recording(INTERRUPTION)
+            while not reply.is_done:
+                await model.audio_track.recv()  # the loudspeaker: 20 ms, when they are due
+                if heard.is_set():
+                    await model.handle_audio_input(next(microphone, SILENCE))
             print(f"[agent] is silent: {model.playback.buffered_ms:.0f} ms left to be heard")
-            loudspeaker.cancel()
 
         [truncate] = [
             event
