@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from client import load_of
-from meters import Holdings, raise_descriptors, rss_kib
+from meters import Holdings, give_back_free_memory, raise_descriptors, rss_kib
 from programs import LoadServer, RunFailed
 
 import voicelane
@@ -195,6 +195,7 @@ class Soak:
         while True:
             await asyncio.sleep(_LOOK_EVERY_S * self.options.hurry)
             held, stats = Holdings.now(), [session.stats() for session in self.sessions]
+            give_back_free_memory()
             look = Look(
                 at_s=asyncio.get_running_loop().time() - start_s,
                 rss_kib=rss_kib(),
