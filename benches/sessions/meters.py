@@ -143,7 +143,7 @@ def quantiles_ms(values_s: Sequence[float]) -> dict[str, float]:
 
 
 def give_back_free_memory() -> None:
-    """Of what the C library keeps for later: what stays resident is in use, or in pieces."""
+    """Has the C library return what it keeps for later: what stays resident is in use, or in pieces."""
     with contextlib.suppress(AttributeError):  # where it is not glibc
         ctypes.CDLL(None).malloc_trim(0)
 
